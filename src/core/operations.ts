@@ -1,0 +1,241 @@
+/**
+ * The vocabulary: every operation that a graph or a program may contain, with the type of its attributes.
+ *
+ * The operations are a subset of StableHLO, with its names in camelCase and its meaning
+ * (https://openxla.org/stablehlo/spec). The list is in `core` because two rooms that don't know each other speak it:
+ * `graph`, which builds and transforms, and `engine`, which runs. Every table of rules (shape inference, derivative,
+ * printing, an engine's lowering) is a mapped type over `OperationName`, so that an operation without its rule does
+ * not compile.
+ *
+ * Attributes are plain data: they can be compared, hashed, printed and handed to C++ as they are.
+ */
+import type { DType } from './dtype.js'
+import type { Shape, TensorData, TensorType } from './shape.js'
+
+export interface NoAttributes {
+  readonly [name: string]: never
+}
+
+/** How a reduction, a scatter or a collective combines two values. */
+export type ReductionKind = 'add' | 'multiply' | 'maximum' | 'minimum' | 'and' | 'or'
+export type ComparisonDirection = 'EQ' | 'NE' | 'LT' | 'LE' | 'GT' | 'GE'
+
+/** Padding before and after each spatial dimension. */
+export type Padding = readonly (readonly [low: number, high: number])[]
+
+export interface DotGeneralAttributes {
+  readonly leftBatch: readonly number[]
+  readonly rightBatch: readonly number[]
+  readonly leftContracting: readonly number[]
+  readonly rightContracting: readonly number[]
+  /** Element type of the result; sums are kept in it or better. */
+  readonly dtype: DType
+}
+
+export interface ConvolutionAttributes {
+  readonly strides: readonly number[]
+  readonly padding: Padding
+  /** Zeros put between the elements of the input (StableHLO's `lhs_dilation`). */
+  readonly inputDilation: readonly number[]
+  /** Steps between the elements of the kernel (StableHLO's `rhs_dilation`). */
+  readonly kernelDilation: readonly number[]
+  readonly featureGroups: number
+  readonly batchGroups: number
+  /** Whether each spatial dimension of the kernel is run through backwards (StableHLO's `window_reversal`). */
+  readonly reversal: readonly boolean[]
+  readonly dimensions: ConvolutionDimensions
+  readonly dtype: DType
+}
+
+/** Which dimension of each operand plays which part. NHWC x HWIO -> NHWC unless said otherwise. */
+export interface ConvolutionDimensions {
+  readonly inputBatch: number
+  readonly inputFeature: number
+  readonly inputSpatial: readonly number[]
+  readonly kernelInputFeature: number
+  readonly kernelOutputFeature: number
+  readonly kernelSpatial: readonly number[]
+  readonly outputBatch: number
+  readonly outputFeature: number
+  readonly outputSpatial: readonly number[]
+}
+
+export interface ReduceWindowAttributes {
+  readonly kind: ReductionKind
+  /** One entry for each dimension of the operand. */
+  readonly window: readonly number[]
+  readonly strides: readonly number[]
+  readonly padding: Padding
+  readonly baseDilation: readonly number[]
+  readonly windowDilation: readonly number[]
+}
+
+/** StableHLO's `gather` dimension numbers; starts out of range are clamped. */
+export interface GatherAttributes {
+  readonly offsetDims: readonly number[]
+  readonly collapsedSliceDims: readonly number[]
+  readonly startIndexMap: readonly number[]
+  readonly indexVectorDim: number
+  readonly sliceSizes: readonly number[]
+}
+
+/** StableHLO's `scatter` dimension numbers; updates out of range are dropped. `kind` undefined: the last one wins. */
+export interface ScatterAttributes {
+  readonly updateWindowDims: readonly number[]
+  readonly insertedWindowDims: readonly number[]
+  readonly scatterDimsToOperandDims: readonly number[]
+  readonly indexVectorDim: number
+  readonly kind: ReductionKind | 'replace'
+}
+
+/** Attributes of each named composite. Those marked structural are taken apart by the compiler before any engine. */
+export interface CompositeAttributes {
+  /** Structural. Identity whose derivative is zero. */
+  stopGradient: NoAttributes
+  /** Structural. Its inside is computed again in the backward pass instead of being kept. */
+  remat: NoAttributes
+  /** A group of elementwise operations, made by the fusion pass and run block by block in one pass. */
+  elementwise: NoAttributes
+  /** A product with what follows it (bias, activation), made by the fusion pass. */
+  dotEpilogue: NoAttributes
+  erf: NoAttributes
+  gelu: { readonly approximate: 'tanh' | 'none' }
+  geluGradient: { readonly approximate: 'tanh' | 'none' }
+  softmax: NoAttributes
+  softmaxGradient: NoAttributes
+  logSoftmax: NoAttributes
+  layerNorm: { readonly epsilon: number }
+  layerNormGradient: NoAttributes
+  rmsNorm: { readonly epsilon: number }
+  rmsNormGradient: NoAttributes
+  /** Training form: statistics of the batch, over all dimensions but the last. */
+  batchNorm: { readonly epsilon: number }
+  batchNormGradient: NoAttributes
+  softmaxCrossEntropy: { readonly labelSmoothing: number; readonly ignoredTarget: number | null }
+  softmaxCrossEntropyGradient: { readonly labelSmoothing: number; readonly ignoredTarget: number | null }
+  attention: { readonly causal: boolean; readonly scale: number; readonly masked: boolean }
+  attentionGradient: { readonly causal: boolean; readonly scale: number; readonly masked: boolean }
+  maxPoolGradient: Omit<ReduceWindowAttributes, 'kind'>
+}
+
+export type CompositeName = keyof CompositeAttributes
+
+/** A composite's name with its own attributes. */
+export type CompositeCall<N extends CompositeName = CompositeName> = {
+  [K in N]: { readonly name: K; readonly attributes: CompositeAttributes[K] }
+}[N]
+
+export interface CollectiveAttributes {
+  /** The mesh axis over which workers take part. */
+  readonly axis: string
+  /** Number of workers along that axis. */
+  readonly size: number
+}
+
+export interface OperationAttributes {
+  // Sources.
+  parameter: { readonly name: string; readonly type: TensorType }
+  constant: { readonly value: TensorData }
+  iota: { readonly type: TensorType; readonly dim: number }
+  /** Philox4x32-10 bits. Operand: `u32[4]` state (key low, key high, counter low, counter high); see `core/random.ts`. */
+  rngBitGenerator: { readonly shape: Shape }
+
+  // Elementwise on one operand.
+  negate: NoAttributes
+  abs: NoAttributes
+  sign: NoAttributes
+  exponential: NoAttributes
+  exponentialMinusOne: NoAttributes
+  log: NoAttributes
+  logPlusOne: NoAttributes
+  sqrt: NoAttributes
+  rsqrt: NoAttributes
+  cbrt: NoAttributes
+  tanh: NoAttributes
+  logistic: NoAttributes
+  sine: NoAttributes
+  cosine: NoAttributes
+  floor: NoAttributes
+  ceil: NoAttributes
+  roundNearestEven: NoAttributes
+  isFinite: NoAttributes
+  not: NoAttributes
+  convert: { readonly dtype: DType }
+  bitcastConvert: { readonly dtype: DType }
+
+  // Elementwise on two operands of the same type; broadcasting is explicit.
+  add: NoAttributes
+  subtract: NoAttributes
+  multiply: NoAttributes
+  divide: NoAttributes
+  remainder: NoAttributes
+  power: NoAttributes
+  maximum: NoAttributes
+  minimum: NoAttributes
+  atan2: NoAttributes
+  and: NoAttributes
+  or: NoAttributes
+  xor: NoAttributes
+  shiftLeft: NoAttributes
+  shiftRightLogical: NoAttributes
+  shiftRightArithmetic: NoAttributes
+  compare: { readonly direction: ComparisonDirection }
+  /** Operands: `bool` predicate, value where true, value where false; all of one shape. */
+  select: NoAttributes
+
+  // Data movement.
+  /** `dims[i]` is the result's dimension that operand dimension `i` becomes; a size of 1 is repeated. */
+  broadcastInDim: { readonly shape: Shape; readonly dims: readonly number[] }
+  reshape: { readonly shape: Shape }
+  /** Result dimension `i` is operand dimension `permutation[i]`. */
+  transpose: { readonly permutation: readonly number[] }
+  slice: { readonly starts: readonly number[]; readonly limits: readonly number[]; readonly strides: readonly number[] }
+  concatenate: { readonly dim: number }
+  /** Operands: value, padding scalar. Negative `low` and `high` cut; `interior` spreads. */
+  pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly interior: readonly number[] }
+  reverse: { readonly dims: readonly number[] }
+  /** Operands: value, `i32` starts. */
+  gather: GatherAttributes
+  /** Operands: value, `i32` starts, updates. */
+  scatter: ScatterAttributes
+
+  // Sums and products.
+  dotGeneral: DotGeneralAttributes
+  convolution: ConvolutionAttributes
+  reduce: { readonly kind: ReductionKind; readonly dims: readonly number[] }
+  reduceWindow: ReduceWindowAttributes
+
+  // Structure.
+  /** Identity on all operands together, through which the compiler moves and merges nothing. */
+  optimizationBarrier: NoAttributes
+  composite: CompositeCall
+
+  // Exchange between workers; identity on one worker.
+  allReduce: CollectiveAttributes & { readonly kind: ReductionKind }
+  allGather: CollectiveAttributes & { readonly dim: number }
+  reduceScatter: CollectiveAttributes & { readonly kind: ReductionKind; readonly dim: number }
+  collectivePermute: CollectiveAttributes & { readonly pairs: readonly (readonly [source: number, target: number])[] }
+}
+
+export type OperationName = keyof OperationAttributes
+
+export const unaryOperations = [
+  'negate', 'abs', 'sign', 'exponential', 'exponentialMinusOne', 'log', 'logPlusOne', 'sqrt', 'rsqrt', 'cbrt', 'tanh',
+  'logistic', 'sine', 'cosine', 'floor', 'ceil', 'roundNearestEven', 'isFinite', 'not', 'convert', 'bitcastConvert',
+] as const satisfies readonly OperationName[] // prettier-ignore
+
+export const binaryOperations = [
+  'add', 'subtract', 'multiply', 'divide', 'remainder', 'power', 'maximum', 'minimum', 'atan2', 'and', 'or', 'xor',
+  'shiftLeft', 'shiftRightLogical', 'shiftRightArithmetic', 'compare',
+] as const satisfies readonly OperationName[] // prettier-ignore
+
+export type UnaryOperation = (typeof unaryOperations)[number]
+export type BinaryOperation = (typeof binaryOperations)[number]
+export type ElementwiseOperation = UnaryOperation | BinaryOperation | 'select'
+
+const elementwiseSet: ReadonlySet<string> = new Set([...unaryOperations, ...binaryOperations, 'select'])
+
+/** Whether each element of the result depends on the elements at the same place in the operands alone. */
+export function isElementwise(operation: OperationName): operation is ElementwiseOperation {
+  return elementwiseSet.has(operation)
+}

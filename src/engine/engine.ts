@@ -1,0 +1,55 @@
+/**
+ * The one interface behind which every engine stands. The test suite in `test/engines` runs over each of them.
+ */
+import type { DType } from '../core/dtype.js'
+import type { CompositeName } from '../core/operations.js'
+import type { TensorData, TensorType } from '../core/shape.js'
+import type { Program } from './program.js'
+
+export type EngineName = 'reference' | 'native' | 'portable'
+
+/** Memory of an engine that outlives calls: a parameter, an optimiser slot. Freed when nobody holds it. */
+export interface EngineBuffer {
+  readonly type: TensorType
+  /** A copy of what it holds, taken between calls. */
+  read(): Promise<TensorData>
+  write(data: TensorData): Promise<void>
+}
+
+export interface RunOptions {
+  /** How many steps to run in this call; stepped inputs have so many rows, and so have the outputs then. */
+  readonly steps?: number
+}
+
+/** The first value found not to be finite, by a run in which each instruction's results are looked at. */
+export interface NonFiniteFinding {
+  /** The instruction's label, or `state NAME` / `input NAME` where it came from outside. */
+  readonly label: string
+  readonly operation: string
+  readonly type: TensorType
+}
+
+export interface Executable {
+  readonly program: Program
+  /** Runs the program; calls are carried out in the order in which they were made. Inputs by name. */
+  run(inputs: Readonly<Record<string, TensorData>>, options?: RunOptions): Promise<Record<string, TensorData>>
+  /** Runs one step without keeping its new state and names the first value that is NaN or infinite. */
+  findNonFinite(inputs: Readonly<Record<string, TensorData>>): Promise<NonFiniteFinding | undefined>
+}
+
+export interface Engine {
+  readonly name: EngineName
+  /** Composites that the engine runs by kernels of its own; the compiler takes all others apart. */
+  readonly composites: ReadonlySet<CompositeName>
+  readonly dtypes: ReadonlySet<DType>
+  /** One line for the user: what it runs on (processor, instruction set, threads). */
+  readonly description: string
+  allocate(type: TensorType, data?: TensorData): EngineBuffer
+  /** @param state a buffer for each of the program's state entries, by name */
+  load(program: Program, state: ReadonlyMap<string, EngineBuffer>): Promise<Executable>
+}
+
+export interface EngineOptions {
+  /** Threads of the team; all cores by default. Only the native engine has a choice. */
+  readonly threads?: number
+}

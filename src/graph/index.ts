@@ -1,0 +1,10 @@
+/** The graph room: nodes, tracing, shape inference, verifying, printing. */
+export type { Graph, NamedValue, Node, Value } from './graph.js'
+export { countUses, parameterName, producedBy } from './graph.js'
+export { GraphBuilder } from './builder.js'
+export type { Location, SourcePosition } from './location.js'
+export { inferTypes } from './inference/index.js'
+export { copyNode, inline, rewrite, type Replace } from './rewrite.js'
+export { isTensor, Tensor, type AnyTensor } from './tensor.js'
+export { currentBuilder, isTracing, tensorOf, trace, traceValues, withBuilder, type NamedType } from './trace.js'
+export { verify } from './verifier.js'

@@ -1,0 +1,43 @@
+/**
+ * Rebuilding a graph with some nodes replaced: the skeleton of every pass, and of inlining one graph in another.
+ */
+import type { Graph, NamedValue, Node, Value } from './graph.js'
+import { parameterName } from './graph.js'
+import { GraphBuilder } from './builder.js'
+
+/** Given a node and its operands in the new graph: the values that replace its results, or undefined to keep it. */
+export type Replace = (node: Node, inputs: readonly Value[], builder: GraphBuilder) => readonly Value[] | undefined
+
+/** Copies a node into `builder` with new operands. */
+export function copyNode(node: Node, inputs: readonly Value[], builder: GraphBuilder): readonly Value[] {
+  return builder.add(node.operation, inputs, node.attributes as never, { decomposition: node.decomposition, location: node.location })
+}
+
+/** A copy of `graph` in which `replace` has had a say on each node except parameters, which stay as they are. */
+export function rewrite(graph: Graph, replace: Replace): Graph {
+  const builder = new GraphBuilder(graph.name)
+  const mapped = new Map<Value, Value>()
+  for (const parameter of graph.parameters) {
+    mapped.set(parameter, builder.parameter(parameterName(parameter), parameter.type))
+  }
+  rewriteNodes(graph, builder, mapped, replace)
+  const results = graph.results.map(({ name, value }): NamedValue => ({ name, value: mapped.get(value)! }))
+  return builder.build(results)
+}
+
+/** Copies what `graph` computes into `builder`, with `args` for its parameters; returns the results' values there. */
+export function inline(graph: Graph, args: readonly Value[], builder: GraphBuilder, replace: Replace = () => undefined): readonly Value[] {
+  const mapped = new Map<Value, Value>()
+  graph.parameters.forEach((parameter, index) => mapped.set(parameter, args[index]))
+  rewriteNodes(graph, builder, mapped, replace)
+  return graph.results.map(({ value }) => mapped.get(value)!)
+}
+
+function rewriteNodes(graph: Graph, builder: GraphBuilder, mapped: Map<Value, Value>, replace: Replace): void {
+  for (const node of graph.nodes) {
+    if (node.operation === 'parameter') continue
+    const inputs = node.inputs.map((input) => mapped.get(input)!)
+    const outputs = replace(node, inputs, builder) ?? copyNode(node, inputs, builder)
+    node.outputs.forEach((output, index) => mapped.set(output, outputs[index]))
+  }
+}

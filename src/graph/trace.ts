@@ -1,0 +1,76 @@
+/**
+ * Tracing: running a user's function once on tensors that record what is done to them.
+ *
+ * The trace in progress is kept in a stack, because operations without operands (constants, random numbers) and a
+ * module's parameters have nothing else to find it by. Tracing is synchronous, so the stack is empty between turns.
+ */
+import { TalwegError } from '../core/errors.js'
+import type { TensorType } from '../core/shape.js'
+import { GraphBuilder } from './builder.js'
+import type { Graph, NamedValue, Value } from './graph.js'
+import { Tensor, type AnyTensor } from './tensor.js'
+
+const stack: GraphBuilder[] = []
+
+/** The builder of the innermost trace. `operation` is for the message when there is none. */
+export function currentBuilder(operation: string): GraphBuilder {
+  const builder = stack.at(-1)
+  if (builder !== undefined) return builder
+  throw new TalwegError({
+    code: 'TRACE_MISUSE',
+    operation,
+    problem: 'called outside a traced function',
+    hint: 'call it inside a model, a loss, or a function given to trace() or evaluate()',
+  })
+}
+
+export function isTracing(): boolean {
+  return stack.length > 0
+}
+
+/** Runs `body` with `builder` as the trace in progress. */
+export function withBuilder<T>(builder: GraphBuilder, body: () => T): T {
+  stack.push(builder)
+  try {
+    return body()
+  } finally {
+    stack.pop()
+  }
+}
+
+export interface NamedType {
+  readonly name: string
+  readonly type: TensorType
+}
+
+/**
+ * The graph of a function.
+ *
+ * @param body gets a tensor for each of `inputs`, returns the results by name
+ * @example
+ * const graph = trace('square', [{ name: 'x', type: tensorType('f32', [3]) }], (x) => ({ y: x.multiply(x) }))
+ */
+export function trace(
+  name: string,
+  inputs: readonly NamedType[],
+  body: (...inputs: AnyTensor[]) => { readonly [result: string]: AnyTensor },
+): Graph {
+  const builder = new GraphBuilder(name)
+  return withBuilder(builder, () => {
+    const tensors = inputs.map((input) => new Tensor(builder.parameter(input.name, input.type)))
+    const results = Object.entries(body(...tensors)).map(([result, tensor]): NamedValue => ({ name: result, value: tensor.value }))
+    return builder.build(results)
+  })
+}
+
+/** The graph of a function from values to values, as composites need for their decompositions. */
+export function traceValues(name: string, types: readonly TensorType[], body: (...inputs: AnyTensor[]) => readonly AnyTensor[]): Graph {
+  const inputs = types.map((type, index) => ({ name: `input${index}`, type }))
+  return trace(name, inputs, (...tensors) =>
+    Object.fromEntries(body(...tensors).map((tensor, index) => [`output${index}`, tensor])),
+  )
+}
+
+export function tensorOf(value: Value): AnyTensor {
+  return new Tensor(value)
+}
