@@ -2,7 +2,7 @@
  * Makes graphs: the one place where nodes come into being. It infers each node's type by the rules in `inference/`
  * (which is where a wrong shape is found, with the user's own line) and remembers where it was asked for.
  */
-import { TalwegError, invariant } from '../core/errors.js'
+import { invariant, TalwegError } from '../core/errors.js'
 import type { OperationAttributes, OperationName } from '../core/operations.js'
 import type { TensorType } from '../core/shape.js'
 import type { Graph, NamedValue, Node, Value } from './graph.js'
@@ -18,9 +18,23 @@ export interface AddOptions {
 export class GraphBuilder {
   private readonly nodes: Node[] = []
   private readonly parameters: Value[] = []
+  /** What a nested trace has taken from the trace around it, each with the parameter that stands for it inside. */
+  private readonly captured = new Map<Value, Value>()
   private nextId = 0
 
-  constructor(readonly name: string) {}
+  /**
+   * @param parent the trace around this one, from which values may be used: each becomes one more parameter here,
+   *   after those of the function itself, and is listed by `captures`
+   */
+  constructor(
+    readonly name: string,
+    private readonly parent?: GraphBuilder,
+  ) {}
+
+  /** The parent's values used here, in the order of the parameters that stand for them. */
+  get captures(): readonly Value[] {
+    return [...this.captured.keys()]
+  }
 
   /** The builder that made a value's node, so that an operation on tensors knows where to go. */
   static of(value: Value): GraphBuilder {
@@ -37,12 +51,12 @@ export class GraphBuilder {
   /** Adds a node and returns its results. Throws `SHAPE_MISMATCH` or `DTYPE_MISMATCH` where the operands don't fit. */
   add<O extends OperationName>(
     operation: O,
-    inputs: readonly Value[],
+    operands: readonly Value[],
     attributes: OperationAttributes[O],
     options: AddOptions = {},
   ): readonly Value[] {
     const location = options.location ?? captureLocation()
-    this.checkOwnership(operation, inputs, location)
+    const inputs = operands.map((operand) => this.own(operand, operation, location))
     const types = this.infer(operation, inputs, attributes, options.decomposition, location)
     const outputs: Value[] = []
     const node = {
@@ -61,8 +75,11 @@ export class GraphBuilder {
     return outputs
   }
 
+  /** The graph so far, with these results. A result that was taken from the trace around is a parameter here too. */
   build(results: readonly NamedValue[]): Graph {
-    return { name: this.name, parameters: [...this.parameters], nodes: [...this.nodes], results: [...results] }
+    const location = captureLocation()
+    const owned = results.map(({ name, value }): NamedValue => ({ name, value: this.own(value, 'parameter', location) }))
+    return { name: this.name, parameters: [...this.parameters], nodes: [...this.nodes], results: owned }
   }
 
   private infer<O extends OperationName>(
@@ -82,18 +99,27 @@ export class GraphBuilder {
     }
   }
 
-  private checkOwnership(operation: OperationName, inputs: readonly Value[], location: Location): void {
-    for (const input of inputs) {
-      if (builders.get(input.node) === this) continue
-      const position = location.resolve()
-      throw new TalwegError({
-        code: 'TRACE_MISUSE',
-        operation,
-        problem: `an operand belongs to another trace (${builders.get(input.node)?.name ?? 'a finished one'}, while tracing ${this.name})`,
-        hint: 'pass the tensor to the traced function as an argument instead of keeping it from an earlier trace',
-        place: position && { file: position.file, line: position.line },
-      })
-    }
+  /** The value as this builder knows it: itself, or the parameter that stands for one of the trace around. */
+  private own(value: Value, operation: OperationName, location: Location): Value {
+    if (builders.get(value.node) === this) return value
+    const known = this.captured.get(value)
+    if (known !== undefined) return known
+    if (this.parent === undefined) throw this.foreignOperand(value, operation, location)
+    const outer = this.parent.own(value, operation, location)
+    const inner = this.captured.get(outer) ?? this.parameter(`captured${this.captured.size}`, outer.type)
+    this.captured.set(outer, inner)
+    return inner
+  }
+
+  private foreignOperand(value: Value, operation: OperationName, location: Location): TalwegError {
+    const position = location.resolve()
+    return new TalwegError({
+      code: 'TRACE_MISUSE',
+      operation,
+      problem: `an operand belongs to another trace (${builders.get(value.node)?.name}, while tracing ${this.name})`,
+      hint: 'pass the tensor to the traced function as an argument instead of keeping it from an earlier trace',
+      place: position && { file: position.file, line: position.line },
+    })
   }
 }
 

@@ -63,12 +63,25 @@ export function trace(
   })
 }
 
-/** The graph of a function from values to values, as composites need for their decompositions. */
-export function traceValues(name: string, types: readonly TensorType[], body: (...inputs: AnyTensor[]) => readonly AnyTensor[]): Graph {
-  const inputs = types.map((type, index) => ({ name: `input${index}`, type }))
-  return trace(name, inputs, (...tensors) =>
-    Object.fromEntries(body(...tensors).map((tensor, index) => [`output${index}`, tensor])),
-  )
+export interface NestedTrace {
+  readonly graph: Graph
+  /** Values of the surrounding trace that the body used without being given them: arguments after its own. */
+  readonly captures: readonly Value[]
+}
+
+/** Traces the inside of a composite. The body may use tensors of the trace around it, a module's parameters among them. */
+export function traceNested(
+  name: string,
+  types: readonly TensorType[],
+  body: (...inputs: AnyTensor[]) => readonly AnyTensor[],
+): NestedTrace {
+  const builder = new GraphBuilder(name, currentBuilder(name))
+  return withBuilder(builder, () => {
+    const tensors = types.map((type, index) => new Tensor(builder.parameter(`input${index}`, type)))
+    const outputs = body(...tensors)
+    const graph = builder.build(outputs.map((tensor, index): NamedValue => ({ name: `output${index}`, value: tensor.value })))
+    return { graph, captures: builder.captures }
+  })
 }
 
 export function tensorOf(value: Value): AnyTensor {
