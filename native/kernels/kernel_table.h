@@ -1,0 +1,62 @@
+// The kernel library's door: one table of functions for each processor target, and the choice among them.
+//
+// A plan (shapes, strides, chunking) is made once when a program is loaded, by code for any processor; a kernel is run
+// many times with pointers alone. Kernels never allocate, throw or keep state. They use the calling thread's OpenMP
+// team (`omp_get_max_threads()`); small work stays on the calling thread: below `serialWork` elementary steps.
+// Results depend on the target, never on the number of threads. Every pointer may be unaligned to vectors (only to its
+// element); scratch is 64-byte aligned.
+#pragma once
+
+#include "attention.h"
+#include "matmul.h"
+#include "movement.h"
+#include "normalization.h"
+#include "random.h"
+#include "reduction.h"
+#include "types.h"
+#include "vector_program.h"
+
+namespace talweg::kernels {
+
+/// Work (about one vector lane's operation each) under which a kernel doesn't wake the team: about 4 µs of one core.
+constexpr int64_t serialWork = 32 * 1024;
+
+struct KernelTable {
+  const char* target;  // "avx512bf16", "avx512", "avx2", "portable"
+  RunVectorProgram runVectorProgram;
+  RunReduce reduce;
+  RunReduceWindow reduceWindow;
+  RunMaxPoolGradient maxPoolGradient;
+  RunCopy copy;
+  RunFill fill;
+  RunGather gather;
+  RunScatter scatter;
+  RunPhilox philox;
+  RunSoftmax softmax;
+  RunLogSoftmax logSoftmax;
+  RunSoftmaxGradient softmaxGradient;
+  RunLayerNorm layerNorm;
+  RunLayerNormGradient layerNormGradient;
+  RunRmsNorm rmsNorm;
+  RunRmsNormGradient rmsNormGradient;
+  RunBatchNorm batchNorm;
+  RunBatchNormGradient batchNormGradient;
+  RunGelu gelu;
+  RunGeluGradient geluGradient;
+  RunCrossEntropy crossEntropy;
+  RunCrossEntropyGradient crossEntropyGradient;
+  RunAttention attention;
+  RunAttentionGradient attentionGradient;
+  RunMatmul matmul;
+};
+
+/// The table for a target by name, or null where it wasn't built or this processor can't run it.
+const KernelTable* findKernelTable(const char* target);
+
+/// The best table that this processor can run.
+const KernelTable& bestKernelTable();
+
+/// Names of all targets that were built, best first, ended by null.
+const char* const* builtTargets();
+
+}  // namespace talweg::kernels
