@@ -4,7 +4,7 @@
 import type { DType } from '../core/dtype.js'
 import type { CompositeName } from '../core/operations.js'
 import type { TensorData, TensorType } from '../core/shape.js'
-import type { Program } from './program.js'
+import type { Instruction, InstructionOperation, Program, ProgramValue } from './program.js'
 
 export type EngineName = 'reference' | 'native' | 'portable'
 
@@ -42,8 +42,20 @@ export interface Engine {
   /** Composites that the engine runs by kernels of its own; the compiler takes all others apart. */
   readonly composites: ReadonlySet<CompositeName>
   readonly dtypes: ReadonlySet<DType>
+  /**
+   * Operations and composites that take strided views (transposed, sliced, repeated) for operands; for any other the
+   * compiler makes a row-major copy first. None by default.
+   */
+  readonly stridedInputs?: ReadonlySet<InstructionOperation | CompositeName>
+  /**
+   * Elementwise composites (`gelu`, …) that may stand as one instruction inside the body of an `elementwise` group.
+   * A subset of `composites`; none by default.
+   */
+  readonly elementwiseComposites?: ReadonlySet<CompositeName>
   /** One line for the user: what it runs on (processor, instruction set, threads). */
   readonly description: string
+  /** Bytes of working memory that an instruction wants; planned into the arena, see `Instruction.scratch`. */
+  scratchBytes?(instruction: Instruction, values: readonly ProgramValue[]): number
   allocate(type: TensorType, data?: TensorData): EngineBuffer
   /** @param state a buffer for each of the program's state entries, by name */
   load(program: Program, state: ReadonlyMap<string, EngineBuffer>): Promise<Executable>

@@ -13,6 +13,14 @@
  * - `inputs` are given afresh for each call. A *stepped* input has one more dimension in front: call with `steps: n`
  *   and step i reads row i. This is how many small steps run in one call.
  * - `outputs` are returned by each call, with `steps` rows where `steps` was given.
+ *
+ * ## Views and sharing
+ * - An instruction's outputs are row-major and begin at the start of their buffer. Reshapes and slices that stay row-major
+ *   are never instructions but views; strided views are given only to instructions of `Engine.stridedInputs`.
+ * - An output of an elementwise operation or of an `elementwise` group may lie in the buffer of one of its operands, with
+ *   the same number of elements of the same size: the kernel must have read an element (or a block) of all operands before it writes that
+ *   element (block). The output of `scatter` may lie in the buffer of its first operand, which then needs no copying.
+ * - `convert` to the same element type is how the compiler asks for a copy.
  */
 import type { CompositeCall, OperationAttributes, OperationName } from '../core/operations.js'
 import type { TensorData, TensorType } from '../core/shape.js'
@@ -47,8 +55,10 @@ interface InstructionOf<O extends OperationName> {
   readonly outputs: readonly number[]
   /** For a `composite`: its decomposition. */
   readonly body?: ProgramBody
-  /** Values nobody reads after this instruction, itself included. */
+  /** Arena values nobody reads after this instruction, its own outputs included; a value goes together with its views. */
   readonly lastUses: readonly number[]
+  /** An arena buffer alive during this instruction alone, where the engine's `scratchBytes` asked for one. */
+  readonly scratch?: number
   /** `train.ts:14`, and the place in the graph; for messages and profiles. */
   readonly label: string
 }
