@@ -55,7 +55,8 @@ export function philox4x32(
 }
 
 /**
- * The bits of `rngBitGenerator`: element `i` is word `i % 4` of counter `start + floor(i / 4)`.
+ * The bits of `rngBitGenerator`: element `i` is word `i % 4` of counter `start + floor(i / 4)`. The counter's upper half
+ * starts as the key, which is XLA's layout (measured in `bench/xla`): the same bits on every engine and plug-in.
  *
  * @param state four words: key low, key high, counter low, counter high
  */
@@ -64,10 +65,15 @@ export function philoxBits(state: ArrayLike<number>, numWords: number): Uint32Ar
   const key: PhiloxKey = [state[0] >>> 0, state[1] >>> 0]
   let low = state[2] >>> 0
   let high = state[3] >>> 0
+  let [upperLow, upperHigh] = key
   for (let offset = 0; offset < words.length; offset += 4) {
-    philox4x32(key, [low, high, 0, 0], words, offset)
+    philox4x32(key, [low, high, upperLow, upperHigh], words, offset)
     low = (low + 1) >>> 0
     if (low === 0) high = (high + 1) >>> 0
+    if (low === 0 && high === 0) {
+      upperLow = (upperLow + 1) >>> 0
+      if (upperLow === 0) upperHigh = (upperHigh + 1) >>> 0
+    }
   }
   return words.subarray(0, numWords)
 }
