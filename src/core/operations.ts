@@ -98,23 +98,41 @@ export interface CompositeAttributes {
   elementwise: NoAttributes
   /** A product with what follows it (bias, activation), made by the fusion pass. */
   dotEpilogue: NoAttributes
+  /** (x) -> erf(x). */
   erf: NoAttributes
+  /** (x) -> gelu(x). */
   gelu: { readonly approximate: 'tanh' | 'none' }
+  /** (dy, x) -> dx. */
   geluGradient: { readonly approximate: 'tanh' | 'none' }
+  /** (x) -> softmax over the last dimension. */
   softmax: NoAttributes
+  /** (dy, y) -> dx. */
   softmaxGradient: NoAttributes
-  logSoftmax: NoAttributes
+  /** (x [..., C], weight [C], bias [C]) -> (y, mean [...], reciprocal standard deviation [...]). */
   layerNorm: { readonly epsilon: number }
+  /** (dy, x, weight, mean, rstd) -> (dx, dweight, dbias). */
   layerNormGradient: NoAttributes
+  /** (x [..., C], weight [C]) -> (y, reciprocal root mean square [...]). */
   rmsNorm: { readonly epsilon: number }
+  /** (dy, x, weight, rstd) -> (dx, dweight). */
   rmsNormGradient: NoAttributes
-  /** Training form: statistics of the batch, over all dimensions but the last. */
+  /** Training form, statistics over all dimensions but the last. (x [..., C], weight, bias) -> (y, mean [C], variance [C]). */
   batchNorm: { readonly epsilon: number }
-  batchNormGradient: NoAttributes
+  /** (dy, x, weight, mean, variance) -> (dx, dweight, dbias). */
+  batchNormGradient: { readonly epsilon: number }
+  /** (logits [N, V], targets i32 [N]) -> (losses [N], logSumExp [N]). The loss of an ignored target is 0. */
   softmaxCrossEntropy: { readonly labelSmoothing: number; readonly ignoredTarget: number | null }
+  /** (dlosses [N], logits, targets, logSumExp) -> dlogits. */
   softmaxCrossEntropyGradient: { readonly labelSmoothing: number; readonly ignoredTarget: number | null }
+  /**
+   * (query [B, T, H, D], key [B, S, G, D], value [B, S, G, D], mask bool [B|1, H|1, T|1, S] if `masked`)
+   * -> (out [B, T, H, D], logSumExp [B, H, T]). G divides H: each key head serves H / G query heads in a row.
+   * Causal: row t sees columns up to t + S - T. A row that sees nothing gives zeros.
+   */
   attention: { readonly causal: boolean; readonly scale: number; readonly masked: boolean }
+  /** (dout, query, key, value, mask if `masked`, out, logSumExp) -> (dquery, dkey, dvalue). */
   attentionGradient: { readonly causal: boolean; readonly scale: number; readonly masked: boolean }
+  /** (dy, x, y = max pool of x) -> dx; of several largest in a window the first gets it all. */
   maxPoolGradient: Omit<ReduceWindowAttributes, 'kind'>
 }
 

@@ -61,3 +61,9 @@ function findUserFrame(stack: string): SourcePosition | undefined {
   }
   return undefined
 }
+
+/** The user's own line that is being run, in the form that errors take. */
+export function currentPlace(): { file: string; line: number } | undefined {
+  const position = captureLocation().resolve()
+  return position && { file: position.file, line: position.line }
+}

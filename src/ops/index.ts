@@ -1,0 +1,18 @@
+/** What users call: operations on tensors, one file a family. */
+import './methods.js'
+
+export * from './convolution.js'
+export * from './creation.js'
+export * from './elementwise.js'
+export * from './indexing.js'
+export * from './movement.js'
+export * from './products.js'
+export * from './reductions.js'
+export * from './structure.js'
+export * from './composites/attention.js'
+export { erf, gelu, geluGradient, type GeluApproximation } from './composites/gelu.js'
+export * from './composites/normalisation.js'
+export * from './composites/softmax.js'
+export * as random from './random.js'
+export { scalar } from './lift.js'
+export type * from './types.js'

@@ -1,0 +1,35 @@
+/** Composites and what shapes derivatives: named operations with a decomposition, `stopGradient`, barriers. */
+import type { CompositeAttributes, CompositeCall, CompositeName } from '../core/operations.js'
+import type { Shape } from '../core/shape.js'
+import type { DType } from '../core/dtype.js'
+import { tensorOf, traceNested } from '../graph/trace.js'
+import type { AnyTensor, Tensor } from '../graph/tensor.js'
+import { applyAll } from './lift.js'
+
+/**
+ * A named operation, meant as `body` says. An engine that knows the name runs a kernel of its own; for any other the
+ * compiler puts the body in its place.
+ *
+ * @param body from the inputs to the results, in terms of other operations
+ */
+export function composite<N extends CompositeName>(
+  name: N,
+  attributes: CompositeAttributes[N],
+  inputs: readonly AnyTensor[],
+  body: (...inputs: AnyTensor[]) => readonly AnyTensor[],
+): AnyTensor[] {
+  const { graph, captures } = traceNested(name, inputs.map((input) => input.type), body)
+  const call = { name, attributes } as unknown as CompositeCall
+  return applyAll('composite', [...inputs, ...captures.map(tensorOf)], call, graph).map(tensorOf)
+}
+
+/** The same value, through which no derivative passes. */
+export function stopGradient<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
+  const [result] = composite('stopGradient', {}, [x], (input) => [input])
+  return result as Tensor<S, D>
+}
+
+/** The same values, which the compiler must compute as written: nothing is merged or moved across. */
+export function optimizationBarrier(values: readonly AnyTensor[]): AnyTensor[] {
+  return applyAll('optimizationBarrier', values, {}).map(tensorOf)
+}
