@@ -75,14 +75,17 @@ class Machine:
         with executable, self.client.devices() as devices:
             if num_replicas > len(devices):
                 raise SystemExit(f"run.py: {num_replicas} replicas on {len(devices)} devices")
-            arguments = [
-                [self.client.buffer_from_host(bytearray(t.data), dtypes[t.dtype][0], t.shape, device) for t in row]
-                for row, device in zip(inputs, devices)
-            ]
+            arguments = [[self.put(tensor, device) for tensor in row] for row, device in zip(inputs, devices)]
             return [[self.read(buffer) for buffer in row] for row in executable.execute_sharded(arguments)]
 
+    def put(self, tensor: Tensor, device: pypjrt.Device) -> pypjrt.Buffer:
+        # pypjrt wants the address of a first byte, also where there is nothing to send.
+        data = bytearray(tensor.data) or bytearray(1)
+        return self.client.buffer_from_host(data, dtypes[tensor.dtype][0], tensor.shape, device)
+
     def read(self, buffer: pypjrt.Buffer) -> Tensor:
-        return Tensor(names_by_code[buffer.element_type], list(buffer.dimensions), bytes(buffer.to_host()))
+        shape = list(buffer.dimensions)
+        return Tensor(names_by_code[buffer.element_type], shape, b"" if 0 in shape else bytes(buffer.to_host()))
 
 
 def decode(tensor: dict) -> Tensor:

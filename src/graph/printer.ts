@@ -10,7 +10,7 @@ import { invariant } from '../core/errors.js'
 import type { CollectiveAttributes } from '../core/operations.js'
 import { parameterName, type Graph, type Node, type Value } from './graph.js'
 import { printingRules, regionNames, type PrintedOperation, type PrintingRule, type Writer } from './printing/rules.js'
-import { identifier, printType, printTypes } from './printing/syntax.js'
+import { identifier, printParenthesized, printType, printTypes } from './printing/syntax.js'
 
 /** The workers' arrangement, outermost axis first: worker `i` has coordinates in row-major order. */
 export type PrintedMesh = readonly { readonly axis: string; readonly size: number }[]
@@ -96,7 +96,7 @@ class ModulePrinter {
     const returned = graph.results.map(({ value }) => names.get(value)!)
     const types = printTypes(graph.results.map(({ value }) => value.type))
     lines.push(returned.length === 0 ? 'return' : `return ${returned.join(', ')} : ${types}`)
-    return `(${parameters.join(', ')}) -> (${results.join(', ')}) {\n${indent(lines.join('\n'))}\n}`
+    return `${printParenthesized(parameters)} -> ${printParenthesized(results)} {\n${indent(lines.join('\n'))}\n}`
   }
 
   private printNodes(graph: Graph, names: Map<Value, string>): string[] {

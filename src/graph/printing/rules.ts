@@ -193,13 +193,13 @@ function region(kind: ReductionKind | 'replace', dtype: DType): string {
   const type = printType(scalar(dtype))
   const body =
     kind === 'replace'
-      ? [`    stablehlo.return %right : ${type}`]
-      : [`    %both = stablehlo.${kind} %left, %right : ${type}`, `    stablehlo.return %both : ${type}`]
-  return ['{', `  ^bb0(%left: ${type}, %right: ${type}):`, ...body, '}'].join('\n')
+      ? [`    stablehlo.return %_right : ${type}`]
+      : [`    %_both = stablehlo.${kind} %_left, %_right : ${type}`, `    stablehlo.return %_both : ${type}`]
+  return ['{', `  ^bb0(%_left: ${type}, %_right: ${type}):`, ...body, '}'].join('\n')
 }
 
 /** Names that `region` uses, which no value outside it may have. */
-export const regionNames: readonly string[] = ['left', 'right', 'both']
+export const regionNames: readonly string[] = ['_left', '_right', '_both']
 
 function gatherText(node: Node<'gather'>, [operand, starts]: readonly string[]): string {
   const { offsetDims, collapsedSliceDims, startIndexMap, indexVectorDim, sliceSizes } = node.attributes

@@ -33,6 +33,14 @@ export function identifier(text: string): string {
   return /^[A-Za-z_$.]/.test(cleaned) ? cleaned : `_${cleaned}`
 }
 
+/** `(a, b)`, or an item a line where that is longer than a line should be. */
+export function printParenthesized(items: readonly string[]): string {
+  const line = `(${items.join(', ')})`
+  return line.length <= maxListLength ? line : `(\n${items.map((item) => `    ${item}`).join(',\n')}\n)`
+}
+
+const maxListLength = 90
+
 /** `layerNorm` to `layer_norm`: how StableHLO spells an operation's name. */
 export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
@@ -99,6 +107,7 @@ function printDouble(value: number): string {
 
 /** The fewest digits that give the same f32. */
 function printSingle(value: number): string {
+  if (value === 0) return printDouble(value)
   for (let digits = 1; digits < 9; digits++) {
     const candidate = Number(value.toPrecision(digits))
     if (Object.is(Math.fround(candidate), value)) return printDouble(candidate)
