@@ -67,7 +67,12 @@ export function lower(graph: Graph, engine: Engine, { state = {}, stepped = [] }
     inputs,
     state: states.map(({ name, value }): ProgramState => {
       const result = state[name]
-      return { name, value, output: result && numbered.get(results.get(result)!), isAliased: false }
+      return {
+        name,
+        value,
+        output: result === undefined ? undefined : numbered.get(results.get(result)!),
+        isAliased: false,
+      }
     }),
     outputs: flat.results
       .filter(({ name }) => !updates.has(name))
