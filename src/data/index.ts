@@ -1,0 +1,23 @@
+/**
+ * The data room: sources that can be read at any place, and the reader that makes batches of them.
+ *
+ * Training files use it as `data.characters(…)`, `data.table(…)` and so on.
+ */
+export { arrays, type ArrayInput, type ArraysOptions } from './arrays.js'
+export { characters, type CharactersOptions } from './characters.js'
+export { idx, images, type IdxOptions, type ImagesOptions } from './images.js'
+export { BatchReader, readInOrder, rowsOfShare, type BatchReaderOptions, type Share } from './reader.js'
+export { Permutation, ShuffledOrder } from './permutation.js'
+export {
+  allocateBatch,
+  type Batch,
+  type BatchElement,
+  type DataSource,
+  type JsonValue,
+  type ResidentData,
+  type SampleIndices,
+  type SourceDescription,
+} from './source.js'
+export { type TextCodec } from './text/codec.js'
+export { restoreTextCodec } from './text/restore.js'
+export { tokens, type TokensOptions } from './tokens.js'
