@@ -1,0 +1,204 @@
+/**
+ * Reading and writing files so that what is said to be written is on the disk, and what was written can be told from
+ * what was damaged since: every file is summed (SHA-256) while it passes, and flushed before it is named.
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { open, readFile, rename, type FileHandle } from 'node:fs/promises'
+import path from 'node:path'
+import { TalwegError } from '../../core/errors.js'
+import type { TensorData } from '../../core/shape.js'
+import {
+  bytesOf,
+  decodeHeader,
+  decodeHeaderSize,
+  emptyTensor,
+  encodeHeader,
+  invalid,
+  type SafetensorsHeader,
+} from './safetensors.js'
+
+/** What a manifest keeps of each file. */
+export interface FileSum {
+  readonly sizeBytes: number
+  readonly sha256: string
+}
+
+/** Pieces small enough that summing one doesn't hold up the event loop. */
+const pieceBytes = 4 * 2 ** 20
+
+export type NamedTensors = ReadonlyMap<string, TensorData>
+
+/**
+ * Writes tensors as safetensors, flushed to the disk.
+ *
+ * @throws DISK_FULL
+ */
+export async function writeSafetensors(file: string, tensors: NamedTensors): Promise<FileSum> {
+  const header = encodeHeader(
+    Array.from(tensors, ([name, { dtype, shape }]) => ({ name, type: { dtype, shape } })),
+    { format: 'pt' },
+  )
+  return writeSummed(file, [header, ...Array.from(tensors.values(), bytesOf)])
+}
+
+/** Writes a file from parts and flushes it. @throws DISK_FULL */
+export async function writeSummed(file: string, parts: readonly Uint8Array[]): Promise<FileSum> {
+  return orDiskFull(file, async () => {
+    const hash = createHash('sha256')
+    const handle = await open(file, 'w')
+    let sizeBytes = 0
+    try {
+      for (const part of parts) {
+        await writeInPieces(handle, part, hash)
+        sizeBytes += part.length
+      }
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    return { sizeBytes, sha256: hash.digest('hex') }
+  })
+}
+
+async function writeInPieces(handle: FileHandle, bytes: Uint8Array, hash: Hash): Promise<void> {
+  for (let start = 0; start < bytes.length; start += pieceBytes) {
+    const piece = bytes.subarray(start, start + pieceBytes)
+    hash.update(piece)
+    for (let written = 0; written < piece.length;) {
+      const { bytesWritten } = await handle.write(piece, written, piece.length - written)
+      written += bytesWritten
+    }
+  }
+}
+
+/** Puts a text in place of a file at once: a reader finds the old one or the new one. @throws DISK_FULL */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  const beside = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`)
+  await writeSummed(beside, [new TextEncoder().encode(text)])
+  await orDiskFull(file, async () => {
+    await rename(beside, file)
+    await syncFolder(path.dirname(file))
+  })
+}
+
+/** Flushes a folder's list of names. Windows has no such thing and needs none. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The size and sum of a file, or undefined where there is none. */
+export async function sumFile(file: string): Promise<FileSum | undefined> {
+  const hash = createHash('sha256')
+  let sizeBytes = 0
+  try {
+    const handle = await open(file, 'r')
+    try {
+      const buffer = new Uint8Array(pieceBytes)
+      for (let bytesRead = -1; bytesRead !== 0;) {
+        ;({ bytesRead } = await handle.read(buffer, 0, buffer.length))
+        hash.update(buffer.subarray(0, bytesRead))
+        sizeBytes += bytesRead
+      }
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'EISDIR', 'EIO')) return undefined
+    throw error
+  }
+  return { sizeBytes, sha256: hash.digest('hex') }
+}
+
+/** Reads the header alone. @throws INVALID_FILE, FILE_NOT_FOUND */
+export async function readSafetensorsHeader(file: string): Promise<SafetensorsHeader> {
+  return withSafetensors(file, async (_, header) => header)
+}
+
+/**
+ * Reads all tensors of a file.
+ *
+ * @throws INVALID_FILE where the file is not what its header says, FILE_NOT_FOUND
+ */
+export async function readSafetensors(file: string): Promise<Map<string, TensorData>> {
+  return withSafetensors(file, async (handle, { tensors }) => {
+    const read = new Map<string, TensorData>()
+    for (const { name, type, start } of tensors) {
+      const tensor = emptyTensor(type.dtype, type.shape)
+      await readExactly(handle, bytesOf(tensor), start, file)
+      read.set(name, tensor)
+    }
+    return read
+  })
+}
+
+async function withSafetensors<T>(
+  file: string,
+  use: (handle: FileHandle, header: SafetensorsHeader) => Promise<T>,
+): Promise<T> {
+  const handle = await open(file, 'r').catch((cause: unknown) => {
+    if (!isSystemError(cause, 'ENOENT')) throw cause
+    throw new TalwegError({
+      code: 'FILE_NOT_FOUND',
+      operation: 'safetensors',
+      problem: `there is no file "${file}"`,
+      place: { file },
+    })
+  })
+  try {
+    const { size } = await handle.stat()
+    const prefix = new Uint8Array(8)
+    await handle.read(prefix, 0, 8, 0)
+    const header = new Uint8Array(decodeHeaderSize(prefix, size, file))
+    await readExactly(handle, header, 8, file)
+    return await use(handle, decodeHeader(header, size, file))
+  } finally {
+    await handle.close()
+  }
+}
+
+async function readExactly(handle: FileHandle, into: Uint8Array, position: number, file: string): Promise<void> {
+  for (let done = 0; done < into.length;) {
+    const { bytesRead } = await handle.read(into, done, Math.min(into.length - done, 2 ** 30), position + done)
+    if (bytesRead === 0) throw invalid(file, 'the file became shorter while it was read')
+    done += bytesRead
+  }
+}
+
+/** A small text file, or undefined where there is none. */
+export async function readText(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    if (isSystemError(error, 'ENOENT')) return undefined
+    throw error
+  })
+}
+
+export function isSystemError(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && codes.includes(String((error as NodeJS.ErrnoException).code))
+}
+
+/** Turns the system's "no space left" into DISK_FULL, which names the file. */
+export async function orDiskFull<T>(file: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (cause) {
+    throw asDiskFull(file, cause)
+  }
+}
+
+export function asDiskFull(file: string, cause: unknown): unknown {
+  if (!isSystemError(cause, 'ENOSPC', 'EDQUOT', 'EFBIG')) return cause
+  return new TalwegError({
+    code: 'DISK_FULL',
+    operation: 'checkpoint',
+    problem: `no space is left to write "${file}" (${(cause as NodeJS.ErrnoException).code})`,
+    hint: 'free some space, or keep fewer checkpoints with --keep, then go on with --resume',
+    place: { file },
+    cause,
+  })
+}

@@ -1,0 +1,77 @@
+/** The picture of a run: its loss curves as SVG, drawn by echarts without a browser. */
+import type { EChartsCoreOption } from 'echarts/core'
+import type { Report } from './report.js'
+
+const size = { width: 900, height: 480 } as const
+/** More points than this are more than there are pixels. */
+const maxPoints = 1000
+
+type Point = [step: number, value: number]
+
+/**
+ * The loss curves of a run's reports as an SVG.
+ *
+ * @param title written above it
+ */
+export async function drawLossCurve(reports: readonly Report[], title: string): Promise<string> {
+  const [echarts, { LineChart }, components, { SVGRenderer }] = await Promise.all([
+    import('echarts/core'),
+    import('echarts/charts'),
+    import('echarts/components'),
+    import('echarts/renderers'),
+  ])
+  echarts.use([LineChart, components.GridComponent, components.LegendComponent, components.TitleComponent, SVGRenderer])
+  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, ...size })
+  try {
+    chart.setOption(optionsOf(reports, title))
+    return chart.renderToSVGString()
+  } finally {
+    chart.dispose()
+  }
+}
+
+function optionsOf(reports: readonly Report[], title: string): EChartsCoreOption {
+  const training = pointsOf(reports, 'loss')
+  const validation = pointsOf(reports, 'validationLoss')
+  const isLogarithmic = spansDecades([...training, ...validation])
+  const line = (name: string, data: Point[], extra: object): object => ({
+    name,
+    type: 'line',
+    data,
+    animation: false,
+    ...extra,
+  })
+  const series = [
+    line('training loss', training, { showSymbol: false, lineStyle: { width: 1.5 }, itemStyle: { color: '#4c78a8' } }),
+  ]
+  if (validation.length > 0)
+    series.push(
+      line('validation loss', validation, { symbolSize: 5, lineStyle: { width: 2 }, itemStyle: { color: '#e4572e' } }),
+    )
+  return {
+    animation: false,
+    backgroundColor: '#ffffff',
+    title: { text: title, left: 'center', textStyle: { fontSize: 16, fontWeight: 'normal' } },
+    legend: { top: 38 },
+    grid: { left: 70, right: 30, top: 75, bottom: 55 },
+    xAxis: { type: 'value', name: 'step', nameLocation: 'middle', nameGap: 30, max: 'dataMax' },
+    yAxis: { type: isLogarithmic ? 'log' : 'value', name: 'loss', nameLocation: 'middle', nameGap: 45, scale: true },
+    series,
+  }
+}
+
+function pointsOf(reports: readonly Report[], name: string): Point[] {
+  const points = reports.flatMap((report): Point[] => {
+    const value = report[name]
+    return typeof value === 'number' && Number.isFinite(value) ? [[report.step, value]] : []
+  })
+  const stride = Math.ceil(points.length / maxPoints)
+  return points.filter((_, index) => index % stride === 0 || index === points.length - 1)
+}
+
+/** A loss that falls by a factor of 50 or more is read better on a logarithmic axis. */
+function spansDecades(points: readonly Point[]): boolean {
+  const values = points.map(([, value]) => value)
+  const least = Math.min(...values)
+  return least > 0 && Math.max(...values) / least >= 50
+}
