@@ -11,7 +11,7 @@ import { numElements, tensorData, tensorType, type TensorData, type TensorType }
 import { boundState, checkData, checkInputs } from '../boundary.js'
 import type { Engine, EngineBuffer, Executable, NonFiniteFinding, RunOptions } from '../engine.js'
 import type { Program } from '../program.js'
-import { execute } from './kernels/index.js'
+import { execute, operations } from './kernels/index.js'
 import { Memory } from './memory.js'
 import { fromHost, numbersOf, roundTo, toHost, type Numbers } from './tensor.js'
 
@@ -126,6 +126,7 @@ export function createReferenceEngine(): Engine {
     name: 'reference',
     composites: new Set(),
     dtypes: new Set(['f64', 'f32', 'bf16', 'i32', 'u32', 'u8', 'bool']),
+    stridedInputs: new Set(operations),
     description: 'reference: plain TypeScript in double precision, one thread',
     allocate: (type, data) => new ReferenceBuffer(type, data),
     load: async (program, state) => {

@@ -83,7 +83,7 @@ export const knownBinary: KnownCases<BinaryOperation | 'select'> = {
     plain(
       'in each quadrant',
       [f32([1, 1, -1, -1, 0]), f32([1, -1, 1, -1, -1])],
-      f32([0.7853981633974483, 2.356194490192345, -0.7853981633974483, -2.356194490192345, 3.141592653589793]),
+      f32([0.25 * Math.PI, 0.75 * Math.PI, -0.25 * Math.PI, -0.75 * Math.PI, Math.PI]),
     ),
   ],
   and: [

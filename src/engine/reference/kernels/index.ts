@@ -44,6 +44,8 @@ const kernels: Kernels<InstructionOperation> = {
   collectivePermute: alone('collectivePermute'),
 }
 
+export const operations = Object.keys(kernels) as InstructionOperation[]
+
 /** The results of one instruction; `values` gives the types of the values that it names. */
 export function execute(
   instruction: Instruction,
