@@ -27,7 +27,12 @@ export class XlaMachine {
 
   constructor() {
     if (!existsSync(python)) {
-      throw new TalwegError({ code: 'FILE_NOT_FOUND', operation: 'bench:xla', problem: 'bench/.environment is not there', hint: 'run bench/setup' })
+      throw new TalwegError({
+        code: 'FILE_NOT_FOUND',
+        operation: 'bench:xla',
+        problem: 'bench/.environment is not there',
+        hint: 'run bench/setup',
+      })
     }
     this.child = spawn(python, [`${folder}run.py`, '--serve'], { stdio: ['pipe', 'pipe', 'pipe'] })
     this.child.stderr.pipe(process.stderr)
@@ -41,9 +46,11 @@ export class XlaMachine {
   async run(module: string, inputs: readonly (readonly TensorData[])[]): Promise<TensorData[][]> {
     this.child.stdin.write(`${JSON.stringify({ module, inputs: inputs.map((row) => row.map(encode)) })}\n`)
     const { value, done } = await this.lines.next()
-    if (done === true) throw new TalwegError({ code: 'ENGINE_FAILED', operation: 'bench:xla', problem: 'XLA ended before it answered' })
+    if (done === true)
+      throw new TalwegError({ code: 'ENGINE_FAILED', operation: 'bench:xla', problem: 'XLA ended before it answered' })
     const answer = JSON.parse(value) as Answer
-    if ('error' in answer) throw new TalwegError({ code: 'ENGINE_FAILED', operation: 'bench:xla', problem: answer.error })
+    if ('error' in answer)
+      throw new TalwegError({ code: 'ENGINE_FAILED', operation: 'bench:xla', problem: answer.error })
     return answer.outputs.map((row) => row.map(decode))
   }
 

@@ -24,6 +24,8 @@ import sys
 from dataclasses import dataclass
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# By default XLA's CPU takes maximum(0, NaN) for 0; StableHLO says NaN.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_enable_fast_min_max=false"
 
 import lammps_jax_pjrt_cpu
 import numpy

@@ -37,7 +37,8 @@ export function printGraph(graph: Graph, { mesh = meshOf(graph) }: PrintOptions 
   const main = printer.printMain(graph)
   const functions = [main, ...printer.functions()].map((text) => indent(text)).join('\n')
   const numReplicas = mesh.reduce((product, { size }) => product * size, 1)
-  const attributes = mesh.length === 0 ? '' : ` attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = ${numReplicas} : i32}`
+  const attributes =
+    mesh.length === 0 ? '' : ` attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = ${numReplicas} : i32}`
   return `module @${identifier(graph.name)}${attributes} {\n${functions}\n}\n`
 }
 
@@ -66,7 +67,9 @@ class ModulePrinter {
   constructor(private readonly mesh: PrintedMesh) {}
 
   printMain(graph: Graph): string {
-    const results = graph.results.map(({ name, value }) => `${printType(value.type)} {jax.result_info = ${JSON.stringify(name)}}`)
+    const results = graph.results.map(
+      ({ name, value }) => `${printType(value.type)} {jax.result_info = ${JSON.stringify(name)}}`,
+    )
     return `func.func public @main${this.printFunction(graph, results)}`
   }
 
@@ -75,7 +78,10 @@ class ModulePrinter {
   }
 
   private functionFor(name: string, decomposition: Graph): string {
-    const body = this.printFunction(decomposition, decomposition.results.map(({ value }) => printType(value.type)))
+    const body = this.printFunction(
+      decomposition,
+      decomposition.results.map(({ value }) => printType(value.type)),
+    )
     const known = this.symbolsByBody.get(body)
     if (known !== undefined) return known
     const symbol = uniqueName(identifier(name), this.symbols)
@@ -127,7 +133,9 @@ class ModulePrinter {
     const numWorkers = this.mesh.reduce((product, { size }) => product * size, 1)
     const stride = this.mesh.slice(position + 1).reduce((product, { size }) => product * size, 1)
     const { size } = this.mesh[position]
-    const first = Array.from({ length: numWorkers }, (_, worker) => worker).filter((worker) => Math.floor(worker / stride) % size === 0)
+    const first = Array.from({ length: numWorkers }, (_, worker) => worker).filter(
+      (worker) => Math.floor(worker / stride) % size === 0,
+    )
     return first.map((worker) => Array.from({ length: size }, (_, step) => worker + step * stride))
   }
 }

@@ -19,7 +19,10 @@ export function printComposite(call: CompositeCall, symbol: string, operands: re
 function printAttribute(name: string, value: AttributeValue): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'boolean') return String(value)
-  if (typeof value === 'number') return integerAttributes.has(name) ? `${value} : i64` : `${printFloat(value, 'f64')} : f64`
+  if (typeof value === 'number')
+    return integerAttributes.has(name) ? `${value} : i64` : `${printFloat(value, 'f64')} : f64`
   const list = value as readonly (number | readonly number[])[]
-  return list.every((item) => typeof item === 'number') ? printArray(list) : printRows(list as readonly (readonly number[])[])
+  return list.every((item) => typeof item === 'number')
+    ? printArray(list)
+    : printRows(list as readonly (readonly number[])[])
 }

@@ -70,7 +70,9 @@ export const printingRules: { readonly [O in PrintedOperation]: PrintingRule<O> 
   ...binaryRules,
   compare: (node, [left, right], { emit }) => {
     const direction: ComparisonDirection = node.attributes.direction
-    return emit(`stablehlo.compare ${direction}, ${left}, ${right}, ${comparisonType(node.inputs[0].type.dtype)} : ${signature(node)}`)
+    return emit(
+      `stablehlo.compare ${direction}, ${left}, ${right}, ${comparisonType(node.inputs[0].type.dtype)} : ${signature(node)}`,
+    )
   },
   select: (node, [predicate, whenTrue, whenFalse], { emit }) =>
     emit(`stablehlo.select ${predicate}, ${whenTrue}, ${whenFalse} : ${printTypes(inputTypes(node).slice(0, 2))}`),
@@ -97,7 +99,9 @@ export const printingRules: { readonly [O in PrintedOperation]: PrintingRule<O> 
     return emit(`stablehlo.pad ${operand}, ${padding}, ${amounts} : ${signature(node)}`)
   },
   reverse: (node, [operand], { emit }) =>
-    emit(`stablehlo.reverse ${operand}, dims = ${printList(node.attributes.dims)} : ${printType(node.outputs[0].type)}`),
+    emit(
+      `stablehlo.reverse ${operand}, dims = ${printList(node.attributes.dims)} : ${printType(node.outputs[0].type)}`,
+    ),
   gather: (node, operands, { emit }) => emit(gatherText(node, operands)),
   scatter: (node, operands, { emit }) => emit(scatterText(node, operands)),
 
@@ -107,14 +111,15 @@ export const printingRules: { readonly [O in PrintedOperation]: PrintingRule<O> 
     const contracting = `contracting_dims = ${printList(leftContracting)} x ${printList(rightContracting)}`
     return emit(`stablehlo.dot_general ${left}, ${right}, ${batch}${contracting} : ${signature(node)}`)
   },
-  convolution: (node, [input, kernel], { emit }) =>
-    emit(`stablehlo.convolution(${input}, ${kernel}) ${convolutionText(node.attributes)} : ${signature(node)}`),
+  convolution: (node, operands, { emit }) => printConvolution(node, operands, emit),
   reduce: (node, [operand], { emit }) => {
     const { kind, dims } = node.attributes
     const { dtype } = node.outputs[0].type
     const [initial] = emit(`stablehlo.constant ${initialValue(kind, dtype)}`)
     const types = `(${printType(node.inputs[0].type)}, ${printType(scalar(dtype))}) -> ${printType(node.outputs[0].type)}`
-    return emit(`stablehlo.reduce(${operand} init: ${initial}) applies stablehlo.${kind} across dimensions = ${printList(dims)} : ${types}`)
+    return emit(
+      `stablehlo.reduce(${operand} init: ${initial}) applies stablehlo.${kind} across dimensions = ${printList(dims)} : ${types}`,
+    )
   },
   reduceWindow: (node, [operand], { emit }) => {
     const [initial] = emit(`stablehlo.constant ${initialValue(node.attributes.kind, node.outputs[0].type.dtype)}`)
@@ -130,13 +135,18 @@ export const printingRules: { readonly [O in PrintedOperation]: PrintingRule<O> 
     invariant(decomposition !== undefined, 'a composite has a decomposition')
     const symbol = writer.functionFor(call.name, decomposition)
     const results = node.outputs.length === 1 ? printType(node.outputs[0].type) : `(${printTypes(outputTypes(node))})`
-    return writer.emit(`${printComposite(call, symbol, operands)} : (${printTypes(inputTypes(node))}) -> ${results}`, node.outputs.length)
+    return writer.emit(
+      `${printComposite(call, symbol, operands)} : (${printTypes(inputTypes(node))}) -> ${results}`,
+      node.outputs.length,
+    )
   },
 
   allReduce: (node, [operand], { emit, groupsAlong }) => {
     const { axis, kind } = node.attributes
     const groups = `replica_groups = ${printRows(groupsAlong(axis))}`
-    return emit(`"stablehlo.all_reduce"(${operand}) <{${groups}}> (${region(kind, node.inputs[0].type.dtype)}) : ${signature(node)}`)
+    return emit(
+      `"stablehlo.all_reduce"(${operand}) <{${groups}}> (${region(kind, node.inputs[0].type.dtype)}) : ${signature(node)}`,
+    )
   },
   allGather: (node, [operand], { emit, groupsAlong }) => {
     const { axis, dim } = node.attributes
@@ -146,12 +156,16 @@ export const printingRules: { readonly [O in PrintedOperation]: PrintingRule<O> 
   reduceScatter: (node, [operand], { emit, groupsAlong }) => {
     const { axis, kind, dim } = node.attributes
     const settings = `scatter_dimension = ${dim} : i64, replica_groups = ${printRows(groupsAlong(axis))}`
-    return emit(`"stablehlo.reduce_scatter"(${operand}) <{${settings}}> (${region(kind, node.inputs[0].type.dtype)}) : ${signature(node)}`)
+    return emit(
+      `"stablehlo.reduce_scatter"(${operand}) <{${settings}}> (${region(kind, node.inputs[0].type.dtype)}) : ${signature(node)}`,
+    )
   },
   collectivePermute: (node, [operand], { emit, groupsAlong }) => {
     const { axis, pairs } = node.attributes
     const rows = groupsAlong(axis).flatMap((group) => pairs.map(([source, target]) => [group[source], group[target]]))
-    return emit(`"stablehlo.collective_permute"(${operand}) <{source_target_pairs = ${printRows(rows)}}> : ${signature(node)}`)
+    return emit(
+      `"stablehlo.collective_permute"(${operand}) <{source_target_pairs = ${printRows(rows)}}> : ${signature(node)}`,
+    )
   },
 }
 
@@ -181,8 +195,24 @@ function printRandomBits(node: Node<'rngBitGenerator'>, state: string, { emit }:
 
 /** The identity of each kind of reduction. */
 function initialValue(kind: ReductionKind, dtype: DType): string {
-  const least: { readonly [D in DType]: number } = { f64: -Infinity, f32: -Infinity, bf16: 0xff80, i32: -0x80000000, u32: 0, u8: 0, bool: 0 }
-  const greatest: { readonly [D in DType]: number } = { f64: Infinity, f32: Infinity, bf16: 0x7f80, i32: 0x7fffffff, u32: 0xffffffff, u8: 0xff, bool: 1 }
+  const least: { readonly [D in DType]: number } = {
+    f64: -Infinity,
+    f32: -Infinity,
+    bf16: 0xff80,
+    i32: -0x80000000,
+    u32: 0,
+    u8: 0,
+    bool: 0,
+  }
+  const greatest: { readonly [D in DType]: number } = {
+    f64: Infinity,
+    f32: Infinity,
+    bf16: 0x7f80,
+    i32: 0x7fffffff,
+    u32: 0xffffffff,
+    u8: 0xff,
+    bool: 1,
+  }
   const one = dtype === 'bf16' ? 0x3f80 : 1
   const initial = { add: 0, multiply: one, maximum: least[dtype], minimum: greatest[dtype], and: 1, or: 0 }
   return printConstant(tensorData(dtype, [], [initial[kind]]))
@@ -240,6 +270,39 @@ function reduceWindowText(node: Node<'reduceWindow'>, operand: string, initial: 
   return `"stablehlo.reduce_window"(${operand}, ${initial}) <{${settings.join(', ')}}> (${region(kind, dtype)}) : ${types}`
 }
 
+/**
+ * XLA's CPU (as of 2026) reads outside the image where padding cuts at the front and adds at the end of one dimension;
+ * so such a padding is written as an operation of its own.
+ */
+function printConvolution(
+  node: Node<'convolution'>,
+  [input, kernel]: readonly string[],
+  emit: Writer['emit'],
+): readonly string[] {
+  const { attributes } = node
+  const [image, weights] = inputTypes(node)
+  const convolve = (operand: string, type: TensorType, settings: ConvolutionAttributes): readonly string[] =>
+    emit(
+      `stablehlo.convolution(${operand}, ${kernel}) ${convolutionText(settings)} : (${printTypes([type, weights])}) -> ${printType(node.outputs[0].type)}`,
+    )
+  if (attributes.padding.every(([low, high]) => low >= 0 || high <= 0)) return convolve(input, image, attributes)
+  const perDim = (spatial: (index: number) => number): number[] =>
+    image.shape.map((_, dim) =>
+      attributes.dimensions.inputSpatial.includes(dim) ? spatial(attributes.dimensions.inputSpatial.indexOf(dim)) : 0,
+    )
+  const low = perDim((index) => attributes.padding[index][0])
+  const high = perDim((index) => attributes.padding[index][1])
+  const interior = perDim((index) => attributes.inputDilation[index] - 1)
+  const shape = image.shape.map((size, dim) => low[dim] + size + Math.max(size - 1, 0) * interior[dim] + high[dim])
+  const padded = tensorType(image.dtype, shape)
+  const [zero] = emit(`stablehlo.constant ${printConstant(tensorData(image.dtype, []))}`)
+  const amounts = `low = ${printList(low)}, high = ${printList(high)}, interior = ${printList(interior)}`
+  const types = `(${printTypes([image, scalar(image.dtype)])}) -> ${printType(padded)}`
+  const [operand] = emit(`stablehlo.pad ${input}, ${zero}, ${amounts} : ${types}`)
+  const none = attributes.padding.map(() => [0, 0] as const)
+  return convolve(operand, padded, { ...attributes, padding: none, inputDilation: none.map(() => 1) })
+}
+
 function convolutionText(attributes: ConvolutionAttributes): string {
   const { strides, padding, inputDilation, kernelDilation, reversal, featureGroups, batchGroups } = attributes
   const window = [
@@ -255,7 +318,13 @@ function convolutionText(attributes: ConvolutionAttributes): string {
 
 /** `[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]` for NHWC and HWIO. */
 function convolutionDimensions(d: ConvolutionDimensions): string {
-  const labels = (first: number, firstLabel: string, second: number, secondLabel: string, spatial: readonly number[]): string => {
+  const labels = (
+    first: number,
+    firstLabel: string,
+    second: number,
+    secondLabel: string,
+    spatial: readonly number[],
+  ): string => {
     const list = new Array<string>(spatial.length + 2)
     list[first] = firstLabel
     list[second] = secondLabel

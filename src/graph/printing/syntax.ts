@@ -60,7 +60,10 @@ function printElements(value: TensorData): string {
   if (isSplat(value)) return printElement(dtype, data[0])
   // Booleans are always in words: the hexadecimal form packs them in a way that MLIR has changed between versions.
   if (total <= maxElementsInWords || dtype === 'bool') {
-    return printNested(Array.from(data, (element) => printElement(dtype, element)), shape)
+    return printNested(
+      Array.from(data, (element) => printElement(dtype, element)),
+      shape,
+    )
   }
   return `"0x${hexadecimal(value)}"`
 }
@@ -81,7 +84,9 @@ function printNested(elements: readonly string[], shape: readonly number[]): str
   if (shape.length === 0) return elements[0]
   const [size, ...inner] = shape
   const stride = numElements(inner)
-  const parts = Array.from({ length: size }, (_, index) => printNested(elements.slice(index * stride, (index + 1) * stride), inner))
+  const parts = Array.from({ length: size }, (_, index) =>
+    printNested(elements.slice(index * stride, (index + 1) * stride), inner),
+  )
   return `[${parts.join(', ')}]`
 }
 
