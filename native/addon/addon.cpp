@@ -1,0 +1,238 @@
+// The addon: one class, `Engine`, that src/engine/native/ wraps. Nothing is checked here that TypeScript has checked.
+//
+// Buffers and executables are handed out as externals. What a call works on (the arrays of its inputs and outputs,
+// externals, the engine) is held by a reference until its promise is settled.
+#include <napi.h>
+
+#include "addon/convert.h"
+#include "engine/engine.h"
+
+namespace talweg::addon {
+namespace {
+
+using Buffer = std::shared_ptr<Memory>;
+using Loaded = std::shared_ptr<Executable>;
+
+// Runs on Node's thread once the engine's is done: settles the promise.
+using Settle = std::function<void(Napi::Env)>;
+
+struct Span {
+  char* data;
+  std::size_t sizeBytes;
+};
+
+Span spanOf(const Napi::Value& value) {
+  const auto array = value.As<Napi::TypedArray>();
+  return {static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
+}
+
+template <class Pointer>
+Napi::External<Pointer> externalOf(Napi::Env env, Pointer pointer) {
+  return Napi::External<Pointer>::New(env, new Pointer(std::move(pointer)),
+                                      [](Napi::Env, Pointer* held) { delete held; });
+}
+
+template <class Pointer>
+Pointer pointerOf(const Napi::Value& value) {
+  return *value.As<Napi::External<Pointer>>().Data();
+}
+
+void settleOnNode(Napi::Env env, Napi::Function, std::nullptr_t*, Settle* settle) {
+  const std::unique_ptr<Settle> owned(settle);
+  if (env != nullptr) (*owned)(env);
+}
+
+class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(
+        env, "Engine",
+        {InstanceMethod("describe", &EngineWrap::describe), InstanceMethod("allocate", &EngineWrap::allocate),
+         InstanceMethod("read", &EngineWrap::read), InstanceMethod("write", &EngineWrap::write),
+         InstanceMethod("scratchBytes", &EngineWrap::scratchBytes), InstanceMethod("load", &EngineWrap::load),
+         InstanceMethod("run", &EngineWrap::run), InstanceMethod("findNonFinite", &EngineWrap::findNonFinite)});
+  }
+
+  // (threads, target)
+  explicit EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
+    guarded(info.Env(), [&] {
+      engine_ =
+          std::make_shared<Engine>(info[0].As<Napi::Number>().Int32Value(), info[1].As<Napi::String>().Utf8Value());
+    });
+    finished_ = Finished::New(info.Env(), "talweg", 0, 1);
+    finished_.Unref(info.Env());
+    // Node is going down, perhaps in the middle of a run: the thread ends before what it works on is freed.
+    info.Env().AddCleanupHook([engine = engine_] { engine->stop(); });
+  }
+
+  ~EngineWrap() override { finished_.Abort(); }
+
+ private:
+  using Finished = Napi::TypedThreadSafeFunction<std::nullptr_t, Settle, settleOnNode>;
+  using Work = std::function<std::function<Napi::Value(Napi::Env)>()>;
+
+  // Does `work` on the engine's thread, then what it returns on Node's, for the promise's value. `held` are the
+  // arguments, kept alive as long.
+  Napi::Value promise(const Napi::CallbackInfo& info, Work work) {
+    const Napi::Env env = info.Env();
+    auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
+    auto held = std::make_shared<Napi::ObjectReference>(hold(info));
+    if (numPending_++ == 0) finished_.Ref(env);
+    const auto settle = [this, deferred, held](Napi::Env onEnv, const std::function<Napi::Value(Napi::Env)>& result) {
+      if (--numPending_ == 0) finished_.Unref(onEnv);
+      try {
+        deferred->Resolve(result(onEnv));
+      } catch (const Napi::Error& error) {
+        deferred->Reject(error.Value());
+      }
+      held->Reset();
+    };
+    engine_->post([this, settle, work = std::move(work)] {
+      std::function<Napi::Value(Napi::Env)> result;
+      try {
+        result = work();
+      } catch (...) {
+        result = [error = std::current_exception()](Napi::Env onEnv) -> Napi::Value {
+          return guarded(onEnv, [&]() -> Napi::Value { std::rethrow_exception(error); });
+        };
+      }
+      auto* call = new Settle([settle, result](Napi::Env onEnv) { settle(onEnv, result); });
+      if (finished_.BlockingCall(call) != napi_ok) delete call;  // Node is going down
+    });
+    return deferred->Promise();
+  }
+
+  Napi::ObjectReference hold(const Napi::CallbackInfo& info) {
+    Napi::Array held = Napi::Array::New(info.Env(), info.Length() + 1);
+    for (std::uint32_t i = 0; i < info.Length(); ++i) held.Set(i, info[i]);
+    held.Set(static_cast<std::uint32_t>(info.Length()), info.This());
+    return Napi::Persistent(held.As<Napi::Object>());
+  }
+
+  // () -> { target, threads, onednn }
+  Napi::Value describe(const Napi::CallbackInfo& info) {
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("target", engine_->target());
+    result.Set("threads", engine_->numThreads());
+    result.Set("onednn", onednn::versionText());
+    return result;
+  }
+
+  // (sizeBytes, contents or undefined) -> buffer
+  Napi::Value allocate(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      auto memory = std::make_shared<Memory>(static_cast<std::size_t>(info[0].As<Napi::Number>().Int64Value()));
+      if (!info[1].IsUndefined()) {
+        const Span contents = spanOf(info[1]);
+        if (contents.sizeBytes > 0) std::memcpy(memory->data(), contents.data, contents.sizeBytes);
+      }
+      return externalOf<Buffer>(info.Env(), memory);
+    });
+  }
+
+  // (buffer, into) -> promise
+  Napi::Value read(const Napi::CallbackInfo& info) {
+    return promise(info, [memory = pointerOf<Buffer>(info[0]), into = spanOf(info[1])] {
+      if (into.sizeBytes > 0) std::memcpy(into.data, memory->data(), into.sizeBytes);
+      return [](Napi::Env env) { return env.Undefined(); };
+    });
+  }
+
+  // (buffer, from) -> promise
+  Napi::Value write(const Napi::CallbackInfo& info) {
+    return promise(info, [memory = pointerOf<Buffer>(info[0]), from = spanOf(info[1])] {
+      if (from.sizeBytes > 0) std::memcpy(memory->data(), from.data, from.sizeBytes);
+      return [](Napi::Env env) { return env.Undefined(); };
+    });
+  }
+
+  // (instruction, types of its inputs, types of its outputs) -> bytes
+  Napi::Value scratchBytes(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const Instruction instruction = readInstruction(toData(info[0]));
+      const std::vector<View> inputs = viewsOf(toData(info[1])), outputs = viewsOf(toData(info[2]));
+      std::size_t result = 0;
+      engine_->postAndWait([&] { result = measureScratch(engine_->machine(), instruction, inputs, outputs); });
+      return Napi::Number::New(info.Env(), static_cast<double>(result));
+    });
+  }
+
+  // Views over no memory, each of an address range of its own, so that none seems to share memory with another.
+  static std::vector<View> viewsOf(const Data& types) {
+    static std::uintptr_t nextAddress = 0;
+    std::vector<View> views;
+    for (const Data& type : types.list()) {
+      nextAddress += std::uintptr_t{1} << 40;
+      void* nowhere = reinterpret_cast<void*>(nextAddress);
+      View view = contiguousView(dtypeNamed(type["dtype"].text()), type["shape"].integers(), nowhere);
+      if (type.has("strides")) view.strides = type["strides"].integers();
+      views.push_back(view);
+    }
+    return views;
+  }
+
+  // (program, buffers) -> promise of executable
+  Napi::Value load(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      auto program = std::make_shared<Program>(readProgram(toData(info[0])));
+      std::vector<Buffer> state;
+      const auto buffers = info[1].As<Napi::Array>();
+      for (std::uint32_t i = 0; i < buffers.Length(); ++i) state.push_back(pointerOf<Buffer>(buffers.Get(i)));
+      return promise(info, [engine = engine_.get(), program, state] {
+        auto loaded = std::make_shared<Executable>(engine->machine(), std::move(*program), state);
+        return [loaded](Napi::Env env) -> Napi::Value { return externalOf<Loaded>(env, loaded); };
+      });
+    });
+  }
+
+  // (executable, inputs, outputs, steps) -> promise
+  Napi::Value run(const Napi::CallbackInfo& info) {
+    std::vector<const char*> inputs;
+    std::vector<char*> outputs;
+    const auto given = info[1].As<Napi::Array>(), wanted = info[2].As<Napi::Array>();
+    for (std::uint32_t i = 0; i < given.Length(); ++i) inputs.push_back(spanOf(given.Get(i)).data);
+    for (std::uint32_t i = 0; i < wanted.Length(); ++i) outputs.push_back(spanOf(wanted.Get(i)).data);
+    const std::int64_t steps = info[3].As<Napi::Number>().Int64Value();
+    return promise(info, [engine = engine_.get(), loaded = pointerOf<Loaded>(info[0]), inputs, outputs, steps] {
+      loaded->run(inputs, outputs, steps, engine->isStopped());
+      return [](Napi::Env env) { return env.Undefined(); };
+    });
+  }
+
+  // (executable, inputs) -> promise of { label, operation, dtype, shape } or undefined
+  Napi::Value findNonFinite(const Napi::CallbackInfo& info) {
+    std::vector<const char*> inputs;
+    const auto given = info[1].As<Napi::Array>();
+    for (std::uint32_t i = 0; i < given.Length(); ++i) inputs.push_back(spanOf(given.Get(i)).data);
+    return promise(info, [loaded = pointerOf<Loaded>(info[0]), inputs] {
+      return [finding = loaded->findNonFinite(inputs)](Napi::Env env) -> Napi::Value {
+        if (!finding) return env.Undefined();
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("label", finding->label);
+        result.Set("operation", finding->operation);
+        result.Set("dtype", nameOf(finding->dtype));
+        Napi::Array shape = Napi::Array::New(env);
+        for (std::uint32_t dim = 0; dim < finding->shape.size(); ++dim) {
+          shape.Set(dim, static_cast<double>(finding->shape[dim]));
+        }
+        result.Set("shape", shape);
+        return result;
+      };
+    });
+  }
+
+  std::shared_ptr<Engine> engine_;
+  Finished finished_;
+  int numPending_ = 0;  // Node's thread only
+};
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  exports.Set("Engine", EngineWrap::define(env));
+  return exports;
+}
+
+}  // namespace
+}  // namespace talweg::addon
+
+static Napi::Object initialize(Napi::Env env, Napi::Object exports) { return talweg::addon::initialize(env, exports); }
+NODE_API_MODULE(talweg, initialize)
