@@ -1,37 +1,29 @@
 /**
- * `npm run bench:xla [-- WORD …]`: every operation and every composite, printed as StableHLO, compiled and run by XLA,
- * compared with the reference engine. With words, only the cases whose names contain one of them. Needs `bench/setup`.
+ * `npm run bench:xla [-- WORD …]`: every operation, every composite and whole training steps, printed as StableHLO,
+ * compiled and run by XLA, compared with the reference engine. With words, only the cases whose names contain one of
+ * them. Needs `bench/setup`.
  *
- * Exits with 1 where XLA refuses a module or a number is off by more than 1e-5 (2^-7 in bf16, 1e-12 in f64), relative
- * to the number or, where that is under 1, absolute. Integers and booleans are to be equal.
+ * Exits with 1 where XLA refuses a module or a number is off by more than compare.ts allows (1e-5 in f32).
  */
-import { fromBFloat16Bits, type DType } from '../../src/core/dtype.js'
 import { TalwegError } from '../../src/core/errors.js'
 import type { CompositeCall, CompositeName, OperationName } from '../../src/core/operations.js'
-import { formatType, tensorType, type TensorData } from '../../src/core/shape.js'
-import { compileGraph } from '../../src/compile/index.js'
+import { formatType, type TensorData } from '../../src/core/shape.js'
+import { compileGraph, passNames } from '../../src/compile/index.js'
 import { createReferenceEngine } from '../../src/engine/reference/index.js'
 import { parameterName, printGraph, type Graph } from '../../src/graph/index.js'
 import type { Case } from './cases/case.js'
 import { operationCases } from './cases/index.js'
 import { expectedExchange } from './collectives.js'
 import { compositeCases } from './cases/composites.js'
+import { errorOf } from './compare.js'
 import { XlaMachine } from './machine.js'
-
-const allowedError: { readonly [D in DType]: number } = {
-  f64: 1e-12,
-  f32: 1e-5,
-  bf16: 2 ** -7,
-  i32: 0,
-  u32: 0,
-  u8: 0,
-  bool: 0,
-}
+import { stepCases } from './steps.js'
 
 const reference = createReferenceEngine()
 
 async function evaluateByReference(graph: Graph, inputs: readonly TensorData[]): Promise<TensorData[]> {
-  const { program } = compileGraph(graph, reference)
+  // No pass that may be left out: the graph is to be run as it was written.
+  const { program } = compileGraph(graph, reference, { disabledPasses: new Set(passNames) })
   const executable = await reference.load(program, new Map())
   const outputs = await executable.run(
     Object.fromEntries(graph.parameters.map((parameter, index) => [parameterName(parameter), inputs[index]])),
@@ -43,21 +35,6 @@ async function evaluateByReference(graph: Graph, inputs: readonly TensorData[]):
 async function expectedOutputs({ graph, inputs }: Case): Promise<TensorData[][]> {
   if (inputs.length > 1) return expectedExchange(graph, inputs)
   return [await evaluateByReference(graph, inputs[0])]
-}
-
-/** The largest error relative to what is allowed for the element type; Infinity where types or special values differ. */
-function errorOf(actual: TensorData, expected: TensorData): number {
-  if (formatType(tensorType(actual.dtype, actual.shape)) !== formatType(expected)) return Infinity
-  const numbers = ({ dtype, data }: TensorData): number[] =>
-    Array.from(data, (x) => (dtype === 'bf16' ? fromBFloat16Bits(x) : x))
-  const left = numbers(actual)
-  const allowed = allowedError[expected.dtype]
-  return numbers(expected).reduce((worst, value, index) => {
-    if (left[index] === value || (Number.isNaN(value) && Number.isNaN(left[index]))) return worst
-    const error = Math.abs(left[index] - value) / Math.max(1, Math.abs(value))
-    const relative = allowed === 0 ? Infinity : error / allowed
-    return Number.isNaN(relative) ? Infinity : Math.max(worst, relative)
-  }, 0)
 }
 
 interface Outcome {
@@ -72,19 +49,32 @@ async function check(machine: XlaMachine, example: Case): Promise<Outcome> {
   const text = printGraph(example.graph)
   try {
     const actual = await machine.run(text, example.inputs)
-    const errors = expected.flatMap((row, worker) => row.map((tensor, index) => errorOf(actual[worker][index], tensor)))
-    const error = Math.max(0, ...errors)
-    const off = error > 1 ? `XLA ${preview(actual)}, reference ${preview(expected)}` : undefined
-    return { name: example.name, error, problem: off }
+    const comparisons = expected.flatMap((row, worker) =>
+      row.map((tensor, index) => compareResult(example, index, actual[worker][index], tensor)),
+    )
+    const error = Math.max(0, ...comparisons.map((comparison) => comparison.error))
+    const problems = comparisons.filter((comparison) => comparison.error > 1).map(({ problem }) => problem)
+    return { name: example.name, error, problem: problems.length === 0 ? undefined : problems.join('\n    ') }
   } catch (error) {
     if (!(error instanceof TalwegError)) throw error
     return { name: example.name, error: Infinity, problem: `${error.problem}\n${text}` }
   }
 }
 
-function preview(rows: readonly (readonly TensorData[])[]): string {
-  const tensors = rows.flat().map((tensor) => `${formatType(tensor)} ${Array.from(tensor.data.slice(0, 12)).join(' ')}`)
-  return tensors.join('; ').slice(0, 600)
+function compareResult(
+  { graph, measure = 'element', isIgnored }: Case,
+  index: number,
+  actual: TensorData,
+  expected: TensorData,
+): { readonly error: number; readonly problem: string } {
+  const { name } = graph.results[index]
+  const error = isIgnored?.(name) ? 0 : errorOf(actual, expected, measure)
+  const problem = `${name}: error ${error.toPrecision(3)}; XLA ${preview(actual)}; expected ${preview(expected)}`
+  return { error, problem }
+}
+
+function preview(tensor: TensorData): string {
+  return `${formatType(tensor)} ${Array.from(tensor.data.slice(0, 12)).join(' ')}`
 }
 
 /** A composite's cases must hold that composite, or they would check nothing of it. */
@@ -106,7 +96,7 @@ function compositeCasesOf(name: CompositeName): Case[] {
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  const groups: [string, () => Case[]][] = [
+  const groups: [string, () => Case[] | Promise<Case[]>][] = [
     ...(Object.keys(operationCases) as OperationName[]).map((name): [string, () => Case[]] => [
       name,
       operationCases[name],
@@ -115,11 +105,12 @@ async function main(words: readonly string[]): Promise<number> {
       name,
       () => compositeCasesOf(name),
     ]),
+    ['training step', stepCases],
   ]
   const machine = new XlaMachine()
   let [numPassed, numFailed] = [0, 0]
   for (const [group, make] of groups) {
-    const cases = make().filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
+    const cases = (await make()).filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
     if (cases.length === 0) continue
     const outcomes: Outcome[] = []
     for (const example of cases) outcomes.push(await check(machine, example))

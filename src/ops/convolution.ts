@@ -5,7 +5,7 @@ import { formatType, numElements, type Shape } from '../core/shape.js'
 import { currentPlace } from '../graph/location.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
 import { zeros, zerosLike } from './creation.js'
-import { add, and, divide, equal, not, or, where } from './elementwise.js'
+import { add, divide, equal, greater, where } from './elementwise.js'
 import { apply, full } from './lift.js'
 import { pad, slice } from './movement.js'
 import { composite } from './structure.js'
@@ -163,14 +163,22 @@ export function maxPoolGradient(dy: AnyTensor, x: AnyTensor, y: AnyTensor, attri
   const [result] = composite('maxPoolGradient', attributes, [dy, x, y], (outer, operand, largest) => {
     const { padding, strides } = attributes
     const padded = pad(operand, padding.map(([low]) => low), padding.map(([, high]) => high), -Infinity)
-    let sum: AnyTensor = zerosLike(operand)
-    let taken = full(largest.shape, 0, 'bool') as Tensor<Shape, 'bool'>
-    for (const place of windowPlaces(attributes)) {
-      const hit = equal(elementsAt(padded, place, strides, largest.shape), largest) as Tensor<Shape, 'bool'>
-      const first = and(hit, not(taken)) as Tensor<Shape, 'bool'>
-      sum = add(sum, putBack(where(first, outer, 0), place, operand.shape, attributes))
-      taken = or(taken, hit) as Tensor<Shape, 'bool'>
+    const places = [...windowPlaces(attributes)]
+    const elements = places.map((place) => elementsAt(padded, place, strides, largest.shape))
+    // Which place is largest is found from x alone: where x is the result of elementwise operations, a compiler may compute
+    // it once for the pool and once more here, rounded otherwise, and then no place would be equal to y.
+    let found = elements[0]
+    let chosen: AnyTensor = full(largest.shape, 0, 'i32')
+    for (const [index, element] of elements.entries()) {
+      const isLarger = greater(element, found) as Tensor<Shape, 'bool'>
+      found = where(isLarger, element, found)
+      chosen = where(isLarger, full(largest.shape, index, 'i32'), chosen)
     }
+    const shares = places.map((place, index) => {
+      const isChosen = equal(chosen, index) as Tensor<Shape, 'bool'>
+      return putBack(where(isChosen, outer, 0), place, operand.shape, attributes)
+    })
+    const sum = shares.reduce((total, share) => add(total, share) as AnyTensor, zerosLike(operand) as AnyTensor)
     return [sum]
   })
   return result

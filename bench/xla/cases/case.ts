@@ -3,6 +3,7 @@ import { dtypes, isFloat, toBFloat16Bits, type DType } from '../../../src/core/d
 import type { OperationAttributes, OperationName, ReductionKind } from '../../../src/core/operations.js'
 import { hashString, philoxBits } from '../../../src/core/random.js'
 import { numElements, tensorData, tensorType, type Shape, type TensorData } from '../../../src/core/shape.js'
+import type { Measure } from '../compare.js'
 import { GraphBuilder, type Graph, type Value } from '../../../src/graph/index.js'
 
 export interface Case {
@@ -10,6 +11,10 @@ export interface Case {
   readonly graph: Graph
   /** A row of inputs for each worker. */
   readonly inputs: readonly (readonly TensorData[])[]
+  /** `element` by default. */
+  readonly measure?: Measure
+  /** Results, by name, that can't be compared. None by default. */
+  readonly isIgnored?: (result: string) => boolean
 }
 
 /** What an input's numbers are: uniform in a range (both ends reached by integers), or as given. */
