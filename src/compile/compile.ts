@@ -3,15 +3,24 @@
  *
  * Passes map graphs to graphs and run in a fixed order, so the same graph always gives the same program.
  */
-import { invariant } from '../core/errors.js'
-import { verify, type Graph } from '../graph/index.js'
+import { invariant, TalwegError } from '../core/errors.js'
 import type { Program } from '../engine/program.js'
+import { verify, type Graph } from '../graph/index.js'
 import { lower } from './lower.js'
 import { checkMemory, type MemoryFigures } from './memory/index.js'
 import type { CompileOptions, CompileTarget, PassName } from './options.js'
+import { useBFloat16 } from './passes/bfloat16.js'
+import { mergeCommonSubexpressions } from './passes/commonSubexpressions.js'
 import { copyResults } from './passes/copyResults.js'
 import { eliminateDeadCode, selectResults } from './passes/deadCode.js'
+import { foldingRules } from './passes/foldConstants.js'
+import { foldTransposes } from './passes/foldTransposes.js'
+import { fuseElementwise } from './passes/fuseElementwise.js'
+import { fuseProducts } from './passes/fuseProducts.js'
 import { inlineComposites } from './passes/inlineComposites.js'
+import { applyRules } from './passes/peephole.js'
+import { simplificationRules } from './passes/simplify/index.js'
+import { schedule } from './schedule.js'
 import { planViews } from './views.js'
 
 export interface CompiledProgram {
@@ -29,17 +38,19 @@ export interface CompiledProgram {
  */
 export function compileGraph(graph: Graph, target: CompileTarget, options: CompileOptions = {}): CompiledProgram {
   const isOn = (pass: PassName): boolean => !options.disabledPasses?.has(pass)
-  const passes = listPasses(target, options).filter(({ name }) => !optional.has(name) || isOn(name as PassName))
+  checkPrecision(target, options)
   const wanted = selectResults(graph, wantedResults(graph, options))
-  const final = passes.reduce((current, { name, run }) => {
+  const fused = listPasses(target, options, isOn).reduce((current, { name, run }) => {
     const next = run(current)
-    if (options.verify) verifyAfter(name, next)
+    if (options.verify) verify({ ...next, name: `${graph.name} after ${name}` })
     return next
   }, wanted)
-  const views = planViews(final, target, isOn('views'))
-  const { program, plan, draft } = lower(final, views, target, options, isOn('inPlace'))
+  const views = planViews(fused, target, isOn('views'))
+  const ordered = isOn('schedule') ? schedule(fused, views, options) : fused
+  if (options.verify) verify({ ...ordered, name: `${graph.name} after schedule` })
+  const { program, plan, draft } = lower(ordered, views, target, options, isOn('inPlace'))
   if (options.verify) checkMemory(program, draft)
-  return { program, plan, graph: final }
+  return { program, plan, graph: ordered }
 }
 
 interface Pass {
@@ -47,23 +58,44 @@ interface Pass {
   readonly run: (graph: Graph) => Graph
 }
 
-const optional: ReadonlySet<string> = new Set<PassName>([])
-
-function listPasses(target: CompileTarget, _options: CompileOptions): Pass[] {
+function listPasses(target: CompileTarget, { precision }: CompileOptions, isOn: (pass: PassName) => boolean): Pass[] {
+  const optional = (name: PassName, run: (graph: Graph) => Graph, applies = true): Pass[] =>
+    applies && isOn(name) ? [{ name, run }] : []
+  const rules = [...(isOn('foldConstants') ? [foldingRules] : []), ...(isOn('simplify') ? simplificationRules : [])]
+  const simplify: Pass[] = rules.length === 0 ? [] : [{ name: 'simplify', run: (graph) => applyRules(graph, rules) }]
+  const knows = (name: 'elementwise' | 'dotEpilogue'): boolean => target.composites.has(name)
   return [
     { name: 'inlineComposites', run: (graph) => inlineComposites(graph, target.composites) },
+    ...simplify,
+    ...optional('commonSubexpressions', mergeCommonSubexpressions),
     { name: 'deadCode', run: eliminateDeadCode },
+    ...optional('foldTransposes', foldTransposes),
+    ...(precision === 'bf16' ? [...optional('bfloat16', useBFloat16), ...simplify] : []),
+    ...optional('commonSubexpressions', mergeCommonSubexpressions, precision === 'bf16'),
+    { name: 'deadCode', run: eliminateDeadCode },
+    ...optional('fuseProducts', (graph) => fuseProducts(graph, target.composites), knows('dotEpilogue')),
+    ...optional(
+      'fuseElementwise',
+      (graph) => fuseElementwise(graph, target.elementwiseComposites),
+      knows('elementwise'),
+    ),
     { name: 'copyResults', run: copyResults },
   ]
 }
 
 function wantedResults(graph: Graph, { state, outputs }: CompileOptions): Set<string> {
-  if (outputs === undefined) return new Set(graph.results.map(({ name }) => name))
   const names = new Set(graph.results.map(({ name }) => name))
+  if (outputs === undefined) return names
   for (const name of outputs) invariant(names.has(name), `output ${name} is a result of ${graph.name}`)
   return new Set([...outputs, ...Object.values(state ?? {}).filter((name) => name !== undefined)])
 }
 
-function verifyAfter(pass: string, graph: Graph): void {
-  verify({ ...graph, name: `${graph.name} after ${pass}` })
+function checkPrecision({ name, dtypes }: CompileTarget, { precision }: CompileOptions): void {
+  if (precision !== 'bf16' || dtypes.has('bf16')) return
+  throw new TalwegError({
+    code: 'UNSUPPORTED_BY_ENGINE',
+    operation: 'compile',
+    problem: `precision bf16 is not to be had: the ${name} engine has ${[...dtypes].join(', ')}`,
+    hint: 'use --precision f32, or --engine native',
+  })
 }

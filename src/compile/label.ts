@@ -12,8 +12,10 @@ export function labelOf(node: Node): string {
 function describeComposite(node: Node<'composite'>): string {
   const { name } = node.attributes
   if (name !== 'elementwise' && name !== 'dotEpilogue') return name
-  const inside = node.decomposition!.nodes
-    .filter(({ operation }) => operation !== 'parameter' && operation !== 'constant' && operation !== 'broadcastInDim')
+  const inside = node
+    .decomposition!.nodes.filter(
+      ({ operation }) => operation !== 'parameter' && operation !== 'constant' && operation !== 'broadcastInDim',
+    )
     .map((inner) => (inner.operation === 'composite' ? inner.attributes.name : inner.operation))
   const shown = inside.slice(0, numOperationsShown).join(', ')
   return `${name}(${shown}${inside.length > numOperationsShown ? ', …' : ''})`

@@ -21,7 +21,13 @@ export interface Lowered {
   readonly draft: Draft
 }
 
-export function lower(graph: Graph, views: ViewPlan, target: CompileTarget, options: CompileOptions, allowInPlace: boolean): Lowered {
+export function lower(
+  graph: Graph,
+  views: ViewPlan,
+  target: CompileTarget,
+  options: CompileOptions,
+  allowInPlace: boolean,
+): Lowered {
   const lowering = new Lowering(graph, views, options)
   const draft = lowering.draft()
   const scratchSizes = draft.instructions.map((instruction) => scratchBytes(instruction, draft.values, target))
@@ -32,7 +38,10 @@ export function lower(graph: Graph, views: ViewPlan, target: CompileTarget, opti
 function scratchBytes(instruction: DraftInstruction, values: readonly DraftValue[], target: CompileTarget): number {
   if (target.scratchBytes === undefined) return 0
   const unplaced = { ...instruction, lastUses: [], label: instruction.operation } as unknown as Instruction
-  return target.scratchBytes(unplaced, values.map(({ storage, ...value }) => ({ ...value, buffer: storage })))
+  return target.scratchBytes(
+    unplaced,
+    values.map(({ storage, ...value }) => ({ ...value, buffer: storage })),
+  )
 }
 
 class Lowering {
@@ -86,7 +95,16 @@ class Lowering {
       })
     const state = draft.state.map((entry, index) => ({ ...entry, isAliased: memory.isAliased[index] }))
     const outputs = this.outputs.map(({ name, value }) => ({ name, value: this.indexOf(value) }))
-    return { name: this.graph.name, buffers, values, instructions, inputs, state, outputs, arenaSizeBytes: figures.arenaBytes }
+    return {
+      name: this.graph.name,
+      buffers,
+      values,
+      instructions,
+      inputs,
+      state,
+      outputs,
+      arenaSizeBytes: figures.arenaBytes,
+    }
   }
 
   private place(value: Value): void {
@@ -116,7 +134,10 @@ class Lowering {
       const parameter = parameters.get(name)
       const result = resultName === undefined ? undefined : results.get(resultName)
       invariant(parameter !== undefined, `state ${name} is a parameter of ${this.graph.name}`)
-      invariant(resultName === undefined || result !== undefined, `${resultName}, the new value of ${name}, is a result of ${this.graph.name}`)
+      invariant(
+        resultName === undefined || result !== undefined,
+        `${resultName}, the new value of ${name}, is a result of ${this.graph.name}`,
+      )
       return { name, value: this.indexOf(parameter), output: result && this.indexOf(result) }
     })
   }

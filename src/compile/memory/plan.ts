@@ -84,10 +84,29 @@ function findDying(draft: Draft, lastRead: Int32Array): number[][] {
   return dying
 }
 
-function sumUp(buffers: readonly ProgramBuffer[], arenaBytes: number, arenaLowerBoundBytes: number, scratchBytes: number): MemoryFigures {
+function sumUp(
+  buffers: readonly ProgramBuffer[],
+  arenaBytes: number,
+  arenaLowerBoundBytes: number,
+  scratchBytes: number,
+): MemoryFigures {
   const total = (storage: ProgramBuffer['storage']): number =>
     buffers.reduce((sum, buffer) => (buffer.storage === storage ? sum + buffer.sizeBytes : sum), 0)
-  const [stateBytes, inputBytes, outputBytes, constantBytes] = [total('state'), total('input'), total('output'), total('constant')]
+  const [stateBytes, inputBytes, outputBytes, constantBytes] = [
+    total('state'),
+    total('input'),
+    total('output'),
+    total('constant'),
+  ]
   const peakBytes = arenaBytes + stateBytes + inputBytes + outputBytes + constantBytes
-  return { arenaBytes, arenaLowerBoundBytes, stateBytes, inputBytes, outputBytes, constantBytes, scratchBytes, peakBytes }
+  return {
+    arenaBytes,
+    arenaLowerBoundBytes,
+    stateBytes,
+    inputBytes,
+    outputBytes,
+    constantBytes,
+    scratchBytes,
+    peakBytes,
+  }
 }

@@ -36,7 +36,9 @@ export function planSharing(draft: Draft, lifetimes: Lifetimes, allowInPlace: bo
     return true
   })
   if (allowInPlace) {
-    draft.instructions.forEach((instruction, position) => shareInPlace(draft, instruction, position, { owner, start, end, isAliased }))
+    draft.instructions.forEach((instruction, position) =>
+      shareInPlace(draft, instruction, position, { owner, start, end, isAliased }),
+    )
   }
   return { owner, start, end, isAliased }
 }
@@ -51,8 +53,13 @@ function findWriters(draft: Draft): Map<number, DraftInstruction> {
 
 /** Whether all readers of the old value are done when the new one is written, or read and write element by element. */
 function mayReplaceState(
-  draft: Draft, { firstWrite, lastRead }: Lifetimes, writers: ReadonlyMap<number, DraftInstruction>, old: number, fresh: number,
-): boolean { // prettier-ignore
+  draft: Draft,
+  { firstWrite, lastRead }: Lifetimes,
+  writers: ReadonlyMap<number, DraftInstruction>,
+  old: number,
+  fresh: number,
+): boolean {
+  // prettier-ignore
   const writer = writers.get(fresh)
   if (writer === undefined || draft.storages[fresh].kind !== 'arena') return false
   if (lastRead[old] < firstWrite[fresh]) return true
@@ -80,7 +87,11 @@ function shareInPlace(draft: Draft, instruction: DraftInstruction, position: num
 }
 
 function worksInPlace({ operation, attributes }: DraftInstruction): boolean {
-  return isElementwise(operation) || operation === 'scatter' || (operation === 'composite' && (attributes as CompositeCall).name === 'elementwise')
+  return (
+    isElementwise(operation) ||
+    operation === 'scatter' ||
+    (operation === 'composite' && (attributes as CompositeCall).name === 'elementwise')
+  )
 }
 
 /**
@@ -88,20 +99,35 @@ function worksInPlace({ operation, attributes }: DraftInstruction): boolean {
  * must be all of it, row-major, of the result's shape and element size, so that an element is read before it is
  * written. `scatter` may write into its first operand only.
  */
-function mayWriteInto(draft: Draft, instruction: DraftInstruction, old: number, fresh: number, owner?: Int32Array): boolean {
+function mayWriteInto(
+  draft: Draft,
+  instruction: DraftInstruction,
+  old: number,
+  fresh: number,
+  owner?: Int32Array,
+): boolean {
   if (!worksInPlace(instruction)) return false
   const result = draft.values[instruction.outputs.find((output) => draft.values[output].storage === fresh)!]
-  const lies = (value: DraftValue): boolean => (owner === undefined ? value.storage === old : owner[value.storage] === owner[old])
+  const lies = (value: DraftValue): boolean =>
+    owner === undefined ? value.storage === old : owner[value.storage] === owner[old]
   return instruction.inputs.every((input, index) => {
     const value = draft.values[input]
     if (!lies(value)) return true
     if (instruction.operation === 'scatter' && index !== 0) return false
-    return isWhole(draft, value) && sameShape(value.shape, result.shape) && dtypes[value.dtype].sizeBytes === dtypes[result.dtype].sizeBytes
+    return (
+      isWhole(draft, value) &&
+      sameShape(value.shape, result.shape) &&
+      dtypes[value.dtype].sizeBytes === dtypes[result.dtype].sizeBytes
+    )
   })
 }
 
 function isWhole(draft: Draft, value: DraftValue): boolean {
-  return value.strides === undefined && value.offsetElements === 0 && draft.storages[value.storage].sizeBytes === bytes(value)
+  return (
+    value.strides === undefined &&
+    value.offsetElements === 0 &&
+    draft.storages[value.storage].sizeBytes === bytes(value)
+  )
 }
 
 function bytes({ dtype, shape }: DraftValue): number {

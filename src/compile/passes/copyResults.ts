@@ -17,7 +17,12 @@ export function copyResults(graph: Graph): Graph {
   const copied = rewrite(graph, () => undefined)
   const results = copied.results.map(({ name, value }): NamedValue => {
     if (!toCopy.has(name)) return { name, value }
-    const [copy] = GraphBuilder.of(value).add('convert', [value], { dtype: value.type.dtype }, { location: value.node.location })
+    const [copy] = GraphBuilder.of(value).add(
+      'convert',
+      [value],
+      { dtype: value.type.dtype },
+      { location: value.node.location },
+    )
     return { name, value: copy }
   })
   const nodes = [...copied.nodes, ...results.filter(({ name }) => toCopy.has(name)).map(({ value }) => value.node)]

@@ -1,0 +1,22 @@
+/** Reading constants out of a graph. */
+import { fromBFloat16Bits } from '../../core/dtype.js'
+import type { TensorData } from '../../core/shape.js'
+import { producedBy, type Value } from '../../graph/index.js'
+
+export function numberAt({ dtype, data }: TensorData, index: number): number {
+  return dtype === 'bf16' ? fromBFloat16Bits(data[index]) : data[index]
+}
+
+/** The number that a value is everywhere, if it is a constant of that kind (a scalar, or one repeated). */
+export function splatNumber(value: Value): number | undefined {
+  const scalar = splatScalar(value)
+  const constant = scalar && producedBy(scalar, 'constant')
+  return constant === undefined ? undefined : numberAt(constant.attributes.value, 0)
+}
+
+/** The scalar that a value repeats, if it does; a scalar repeats itself. */
+export function splatScalar(value: Value): Value | undefined {
+  if (value.type.shape.length === 0) return value
+  const broadcast = producedBy(value, 'broadcastInDim')
+  return broadcast !== undefined && broadcast.inputs[0].type.shape.length === 0 ? broadcast.inputs[0] : undefined
+}
