@@ -2,6 +2,9 @@
  * Whole training steps: the parity tests' models (a GPT, an MLP, a ConvNet), each with AdamW and with SGD, from the
  * fixtures' weights and first batch, forward, backward and update in one graph.
  */
+import { compileGraph, type CompileTarget } from '../../src/compile/index.js'
+import { dtypes, type DType } from '../../src/core/dtype.js'
+import type { CompositeName } from '../../src/core/operations.js'
 import { tensorData, type TensorData } from '../../src/core/shape.js'
 import { parameterName } from '../../src/graph/index.js'
 import { adamw, sgd } from '../../src/optim/index.js'
@@ -9,6 +12,7 @@ import { readFixture, type ModelName, type OptimizerName } from '../../test/pari
 import { parityModels } from '../../test/parity/models.js'
 import { initialStatistics, traceStep } from '../../test/parity/step.js'
 import type { Case } from './cases/case.js'
+import { compositeCases } from './cases/composites.js'
 
 const modelNames: readonly ModelName[] = ['gpt', 'mlp', 'convnet']
 const optimizerNames: readonly OptimizerName[] = ['adamw', 'sgd']
@@ -30,8 +34,28 @@ async function stepCase(model: ModelName, optimizer: OptimizerName): Promise<Cas
   return { name: `step of ${model} by ${optimizer}`, graph, inputs: [inputs], measure: 'largest', isIgnored: isNoise }
 }
 
-export function stepCases(): Promise<Case[]> {
-  return Promise.all(modelNames.flatMap((model) => optimizerNames.map((optimizer) => stepCase(model, optimizer))))
+/** An engine that has kernels for all composites, as far as the compiler is concerned, so that every fusion is made. */
+const allFusions: CompileTarget = {
+  name: 'native',
+  composites: new Set(Object.keys(compositeCases) as CompositeName[]),
+  dtypes: new Set(Object.keys(dtypes) as DType[]),
+}
+
+/** The same step as it leaves the compiler's passes, compared with what it was before them. */
+function fused(example: Case): Case {
+  const { graph } = compileGraph(example.graph, allFusions)
+  const given = new Map(example.graph.parameters.map((parameter, index) => [parameterName(parameter), index]))
+  const inputs = example.inputs.map((row) =>
+    graph.parameters.map((parameter) => row[given.get(parameterName(parameter))!]),
+  )
+  return { ...example, name: `${example.name}, fused`, graph, inputs, unchanged: example }
+}
+
+export async function stepCases(): Promise<Case[]> {
+  const cases = await Promise.all(
+    modelNames.flatMap((model) => optimizerNames.map((optimizer) => stepCase(model, optimizer))),
+  )
+  return [...cases, ...cases.map(fused)]
 }
 
 /**

@@ -15,6 +15,8 @@ export interface Case {
   readonly measure?: Measure
   /** Results, by name, that can't be compared. None by default. */
   readonly isIgnored?: (result: string) => boolean
+  /** Where the graph is one that a compiler has changed: the case that it was made from, whose results it must have. */
+  readonly unchanged?: Case
 }
 
 /** What an input's numbers are: uniform in a range (both ends reached by integers), or as given. */
