@@ -10,7 +10,7 @@ import { lower } from './lower.js'
 import { checkMemory, type MemoryFigures } from './memory/index.js'
 import type { CompileOptions, CompileTarget, PassName } from './options.js'
 import { useBFloat16 } from './passes/bfloat16.js'
-import { mergeCommonSubexpressions } from './passes/commonSubexpressions.js'
+import { Expressions } from './passes/commonSubexpressions.js'
 import { copyResults } from './passes/copyResults.js'
 import { eliminateDeadCode, selectResults } from './passes/deadCode.js'
 import { foldingRules } from './passes/foldConstants.js'
@@ -61,17 +61,17 @@ interface Pass {
 function listPasses(target: CompileTarget, { precision }: CompileOptions, isOn: (pass: PassName) => boolean): Pass[] {
   const optional = (name: PassName, run: (graph: Graph) => Graph, applies = true): Pass[] =>
     applies && isOn(name) ? [{ name, run }] : []
-  const rules = [...(isOn('foldConstants') ? [foldingRules] : []), ...(isOn('simplify') ? simplificationRules : [])]
-  const simplify: Pass[] = rules.length === 0 ? [] : [{ name: 'simplify', run: (graph) => applyRules(graph, rules) }]
+  const tables = [...(isOn('foldConstants') ? [foldingRules] : []), ...(isOn('simplify') ? simplificationRules : [])]
+  const canonicalize = (graph: Graph): Graph => {
+    const expressions = isOn('commonSubexpressions') ? new Expressions() : undefined
+    return eliminateDeadCode(applyRules(graph, { tables, expressions }))
+  }
   const knows = (name: 'elementwise' | 'dotEpilogue'): boolean => target.composites.has(name)
   return [
     { name: 'inlineComposites', run: (graph) => inlineComposites(graph, target.composites) },
-    ...simplify,
-    ...optional('commonSubexpressions', mergeCommonSubexpressions),
-    { name: 'deadCode', run: eliminateDeadCode },
+    { name: 'canonicalize', run: canonicalize },
     ...optional('foldTransposes', foldTransposes),
-    ...(precision === 'bf16' ? [...optional('bfloat16', useBFloat16), ...simplify] : []),
-    ...optional('commonSubexpressions', mergeCommonSubexpressions, precision === 'bf16'),
+    ...optional('bfloat16', (graph) => canonicalize(useBFloat16(graph)), precision === 'bf16'),
     { name: 'deadCode', run: eliminateDeadCode },
     ...optional('fuseProducts', (graph) => fuseProducts(graph, target.composites), knows('dotEpilogue')),
     ...optional(

@@ -11,6 +11,8 @@ import { captureLocation, type Location } from './location.js'
 
 export interface AddOptions {
   readonly decomposition?: Graph
+  /** The results' types, where a copy's are known to be the original's; by default they are inferred. */
+  readonly types?: readonly TensorType[]
   /** Where the node is from; by default, where the caller's caller is in user code. */
   readonly location?: Location
 }
@@ -38,13 +40,13 @@ export class GraphBuilder {
 
   /** The builder that made a value's node, so that an operation on tensors knows where to go. */
   static of(value: Value): GraphBuilder {
-    const builder = builders.get(value.node)
+    const builder = ownerOf(value.node)
     invariant(builder !== undefined, 'a node without a builder')
     return builder
   }
 
-  parameter(name: string, type: TensorType): Value {
-    const [value] = this.add('parameter', [], { name, type })
+  parameter(name: string, type: TensorType, location?: Location): Value {
+    const [value] = this.add('parameter', [], { name, type }, { location })
     return value
   }
 
@@ -57,7 +59,7 @@ export class GraphBuilder {
   ): readonly Value[] {
     const location = options.location ?? captureLocation()
     const inputs = operands.map((operand) => this.own(operand, operation, location))
-    const types = this.infer(operation, inputs, attributes, options.decomposition, location)
+    const types = options.types ?? this.infer(operation, inputs, attributes, options.decomposition, location)
     const outputs: Value[] = []
     const node = {
       id: this.nextId++,
@@ -67,9 +69,9 @@ export class GraphBuilder {
       outputs,
       decomposition: options.decomposition,
       location,
+      [owner]: this,
     } as unknown as Node
     types.forEach((type, index) => outputs.push({ node, index, type }))
-    builders.set(node, this)
     this.nodes.push(node)
     if (operation === 'parameter') this.parameters.push(outputs[0])
     return outputs
@@ -77,8 +79,10 @@ export class GraphBuilder {
 
   /** The graph so far, with these results. A result that was taken from the trace around is a parameter here too. */
   build(results: readonly NamedValue[]): Graph {
-    const location = captureLocation()
-    const owned = results.map(({ name, value }): NamedValue => ({ name, value: this.own(value, 'parameter', location) }))
+    const owned = results.map(({ name, value }): NamedValue => {
+      const isOwn = ownerOf(value.node) === this
+      return { name, value: isOwn ? value : this.own(value, 'parameter', captureLocation()) }
+    })
     return { name: this.name, parameters: [...this.parameters], nodes: [...this.nodes], results: owned }
   }
 
@@ -101,7 +105,7 @@ export class GraphBuilder {
 
   /** The value as this builder knows it: itself, or the parameter that stands for one of the trace around. */
   private own(value: Value, operation: OperationName, location: Location): Value {
-    if (builders.get(value.node) === this) return value
+    if (ownerOf(value.node) === this) return value
     const known = this.captured.get(value)
     if (known !== undefined) return known
     if (this.parent === undefined) throw this.foreignOperand(value, operation, location)
@@ -116,11 +120,16 @@ export class GraphBuilder {
     return new TalwegError({
       code: 'TRACE_MISUSE',
       operation,
-      problem: `an operand belongs to another trace (${builders.get(value.node)?.name}, while tracing ${this.name})`,
+      problem: `an operand belongs to another trace (${ownerOf(value.node)?.name}, while tracing ${this.name})`,
       hint: 'pass the tensor to the traced function as an argument instead of keeping it from an earlier trace',
       place: position && { file: position.file, line: position.line },
     })
   }
 }
 
-const builders = new WeakMap<Node, GraphBuilder>()
+/** Who made a node. A property of the node: a weak map of so many nodes costs more in garbage collection than all else. */
+const owner = Symbol('owner')
+
+function ownerOf(node: Node): GraphBuilder | undefined {
+  return (node as { readonly [owner]?: GraphBuilder })[owner]
+}

@@ -1,6 +1,7 @@
 /**
  * Rebuilding a graph with some nodes replaced: the skeleton of every pass, and of inlining one graph in another.
  */
+import { sameType } from '../core/shape.js'
 import type { Graph, NamedValue, Node, Value } from './graph.js'
 import { parameterName } from './graph.js'
 import { GraphBuilder } from './builder.js'
@@ -8,9 +9,12 @@ import { GraphBuilder } from './builder.js'
 /** Given a node and its operands in the new graph: the values that replace its results, or undefined to keep it. */
 export type Replace = (node: Node, inputs: readonly Value[], builder: GraphBuilder) => readonly Value[] | undefined
 
-/** Copies a node into `builder` with new operands. */
+/** Copies a node into `builder` with new operands. Its types are inferred again only if an operand's type has changed. */
 export function copyNode(node: Node, inputs: readonly Value[], builder: GraphBuilder): readonly Value[] {
-  return builder.add(node.operation, inputs, node.attributes as never, { decomposition: node.decomposition, location: node.location })
+  const { operation, attributes, decomposition, location } = node
+  const isSame = inputs.every((input, index) => input.type === node.inputs[index].type || sameType(input.type, node.inputs[index].type))
+  const types = isSame ? node.outputs.map(({ type }) => type) : undefined
+  return builder.add(operation, inputs, attributes as never, { decomposition, location, types })
 }
 
 /** A copy of `graph` in which `replace` has had a say on each node except parameters, which stay as they are. */
@@ -18,7 +22,7 @@ export function rewrite(graph: Graph, replace: Replace): Graph {
   const builder = new GraphBuilder(graph.name)
   const mapped = new Map<Value, Value>()
   for (const parameter of graph.parameters) {
-    mapped.set(parameter, builder.parameter(parameterName(parameter), parameter.type))
+    mapped.set(parameter, builder.parameter(parameterName(parameter), parameter.type, parameter.node.location))
   }
   rewriteNodes(graph, builder, mapped, replace)
   const results = graph.results.map(({ name, value }): NamedValue => ({ name, value: mapped.get(value)! }))

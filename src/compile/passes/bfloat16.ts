@@ -40,7 +40,7 @@ function narrowed(graph: Graph): Graph {
   const builder = new GraphBuilder(graph.name)
   const args = graph.parameters.map((parameter, index) => {
     const type = isWide(parameter) ? tensorType('bf16', parameter.type.shape) : parameter.type
-    const given = builder.parameter(`input${index}`, type)
+    const given = builder.parameter(`input${index}`, type, parameter.node.location)
     return isWide(parameter) ? convert(given, 'f32', parameter.node, builder) : given
   })
   const results = inline(graph, args, builder).map((value, index): NamedValue => {

@@ -4,22 +4,27 @@
  * Values that come out of an `optimizationBarrier` are values of their own, so what recomputes from them (`remat`) is
  * never merged with the forward pass. Random bits are a function of their state: the same state gives the same bits.
  */
-import type { OperationName } from '../../core/operations.js'
-import { copyNode, rewrite, type Graph, type Node, type Value } from '../../graph/index.js'
+import type { CompositeCall, OperationName } from '../../core/operations.js'
+import type { Node, Value } from '../../graph/index.js'
 
-export function mergeCommonSubexpressions(graph: Graph): Graph {
-  const known = new Map<string, readonly Value[]>()
-  const keys = new AttributeKeys()
-  return rewrite(graph, (node, inputs, builder) => {
-    if (node.operation === 'optimizationBarrier') return undefined
-    const key = keys.keyOfNode(node, inputs)
-    const before = known.get(key)
+/** What has been computed so far, by what it is. */
+export class Expressions {
+  private readonly known = new Map<string, readonly Value[]>()
+  private readonly keys = new AttributeKeys()
+
+  /** The results of the same expression computed before, or of `compute`. */
+  once(expression: Expression, inputs: readonly Value[], compute: () => readonly Value[]): readonly Value[] {
+    if (expression.operation === 'optimizationBarrier') return compute()
+    const key = this.keys.keyOf(expression, inputs)
+    const before = this.known.get(key)
     if (before !== undefined) return before
-    const outputs = copyNode(node, inputs, builder)
-    known.set(key, outputs)
+    const outputs = compute()
+    this.known.set(key, outputs)
     return outputs
-  })
+  }
 }
+
+export type Expression = Pick<Node, 'operation' | 'attributes' | 'decomposition'>
 
 const commutative: ReadonlySet<OperationName> = new Set<OperationName>([
   'add',
@@ -38,20 +43,22 @@ const namedByContents: ReadonlySet<string> = new Set(['elementwise', 'dotEpilogu
 class AttributeKeys {
   private readonly identities = new Map<object, number>()
 
-  keyOfNode({ operation, attributes, decomposition }: Node, inputs: readonly Value[]): string {
+  keyOf({ operation, attributes, decomposition }: Expression, inputs: readonly Value[]): string {
     let operands = inputs.map(({ node, index }) => (index === 0 ? node.id : node.id + index / 1024))
     if (commutative.has(operation)) operands = operands.sort((a, b) => a - b)
     const inside =
-      decomposition !== undefined && namedByContents.has(decomposition.name) ? this.identity(decomposition) : ''
-    return `${operation}|${operands.join()}|${this.keyOf(attributes)}|${inside}`
+      operation === 'composite' && namedByContents.has((attributes as CompositeCall).name)
+        ? this.identity(decomposition!)
+        : ''
+    return `${operation}|${operands.join()}|${this.textOf(attributes)}|${inside}`
   }
 
-  private keyOf(value: unknown): string {
-    if (Array.isArray(value)) return `[${value.map((element) => this.keyOf(element)).join()}]`
+  private textOf(value: unknown): string {
+    if (Array.isArray(value)) return `[${value.map((element) => this.textOf(element)).join()}]`
     if (ArrayBuffer.isView(value)) return this.keyOfData(value as Uint8Array)
     if (typeof value === 'object' && value !== null) {
       let text = ''
-      for (const [name, entry] of Object.entries(value)) text += `${name}:${this.keyOf(entry)};`
+      for (const [name, entry] of Object.entries(value)) text += `${name}:${this.textOf(entry)};`
       return `{${text}}`
     }
     return Object.is(value, -0) ? '-0' : String(value)

@@ -57,7 +57,10 @@ class Outliner {
 
   run(): Graph {
     for (const parameter of this.graph.parameters) {
-      this.mapped.set(parameter, this.builder.parameter(parameterName(parameter), parameter.type))
+      this.mapped.set(
+        parameter,
+        this.builder.parameter(parameterName(parameter), parameter.type, parameter.node.location),
+      )
     }
     for (const node of this.unitsInOrder()) {
       const group = this.groupOf.get(node)
@@ -143,7 +146,7 @@ class GroupBody {
     if (known !== undefined) return known
     if (isCopiedInside(value.node)) this.copy(value.node)
     else {
-      this.inner.set(value, this.builder.parameter(`input${this.operands.length}`, value.type))
+      this.inner.set(value, this.builder.parameter(`input${this.operands.length}`, value.type, value.node.location))
       this.operands.push(value)
     }
     return this.inner.get(value)!

@@ -1,11 +1,13 @@
 /**
  * The frame in which local rules run: the graph is copied node by node, and before a node is added each rule for its
  * operation may give another value instead. What a rule adds is looked at by the rules in turn, so one walk is enough.
+ * Common subexpressions are found in the same walk: rules make expressions equal, and equal operands make rules apply.
  */
 import type { DType } from '../../core/dtype.js'
 import { toBFloat16Bits } from '../../core/dtype.js'
 import type { OperationAttributes, OperationName } from '../../core/operations.js'
 import { tensorData, type TensorType } from '../../core/shape.js'
+import type { Expression, Expressions } from './commonSubexpressions.js'
 import { copyNode, rewrite, type Graph, type GraphBuilder, type Node, type Value } from '../../graph/index.js'
 
 /** A node about to be added. */
@@ -28,13 +30,23 @@ export type RuleTable = { readonly [O in OperationName]?: readonly Rule<O>[] }
 export class Emitter {
   constructor(
     private readonly builder: GraphBuilder,
-    private readonly tables: readonly RuleTable[],
+    private readonly rules: Rules,
     private readonly origin: Node,
   ) {}
 
   emit<O extends OperationName>(operation: O, inputs: readonly Value[], attributes: OperationAttributes[O]): Value {
     const simpler = this.apply({ operation, inputs, attributes })
-    return simpler ?? this.builder.add(operation, inputs, attributes, { location: this.origin.location })[0]
+    if (simpler !== undefined) return simpler
+    const expression = { operation, attributes, decomposition: undefined } as unknown as Expression
+    return this.add(expression, inputs, () =>
+      this.builder.add(operation, inputs, attributes, { location: this.origin.location }),
+    )[0]
+  }
+
+  /** Adds a node that no rule has anything to say about, unless the same has been computed before. */
+  add(expression: Expression, inputs: readonly Value[], compute: () => readonly Value[]): readonly Value[] {
+    const { expressions } = this.rules
+    return expressions === undefined ? compute() : expressions.once(expression, inputs, compute)
   }
 
   /** A scalar constant. */
@@ -50,7 +62,7 @@ export class Emitter {
   }
 
   apply(candidate: Candidate): Value | undefined {
-    for (const table of this.tables) {
+    for (const table of this.rules.tables) {
       for (const rule of (table[candidate.operation] ?? []) as readonly Rule[]) {
         const value = rule(candidate, this)
         if (value !== undefined) return value
@@ -60,12 +72,17 @@ export class Emitter {
   }
 }
 
-export function applyRules(graph: Graph, tables: readonly RuleTable[]): Graph {
-  const concerned = new Set(tables.flatMap((table) => Object.keys(table)))
+export interface Rules {
+  readonly tables: readonly RuleTable[]
+  /** Where the same expression must not be computed twice: what has been computed. */
+  readonly expressions: Expressions | undefined
+}
+
+export function applyRules(graph: Graph, rules: Rules): Graph {
   return rewrite(graph, (node, inputs, builder) => {
-    if (!concerned.has(node.operation)) return undefined
+    const emitter = new Emitter(builder, rules, node)
     const { operation, attributes } = node
-    const value = new Emitter(builder, tables, node).apply({ operation, inputs, attributes })
-    return value === undefined ? copyNode(node, inputs, builder) : [value]
+    const value = emitter.apply({ operation, inputs, attributes })
+    return value === undefined ? emitter.add(node, inputs, () => copyNode(node, inputs, builder)) : [value]
   })
 }
