@@ -19,6 +19,7 @@ import { fuseElementwise } from './passes/fuseElementwise.js'
 import { fuseProducts } from './passes/fuseProducts.js'
 import { inlineComposites } from './passes/inlineComposites.js'
 import { applyRules } from './passes/peephole.js'
+import { roundAtSource } from './passes/roundAtSource.js'
 import { simplificationRules } from './passes/simplify/index.js'
 import { schedule } from './schedule.js'
 import { planViews } from './views.js'
@@ -66,12 +67,18 @@ function listPasses(target: CompileTarget, { precision }: CompileOptions, isOn: 
     const expressions = isOn('commonSubexpressions') ? new Expressions() : undefined
     return eliminateDeadCode(applyRules(graph, { tables, expressions }))
   }
+  const isBFloat16 = precision === 'bf16'
   const knows = (name: 'elementwise' | 'dotEpilogue'): boolean => target.composites.has(name)
   return [
     { name: 'inlineComposites', run: (graph) => inlineComposites(graph, target.composites) },
     { name: 'canonicalize', run: canonicalize },
     ...optional('foldTransposes', foldTransposes),
-    ...optional('bfloat16', (graph) => canonicalize(useBFloat16(graph)), precision === 'bf16'),
+    ...optional('bfloat16', (graph) => canonicalize(useBFloat16(graph, target.bfloat16Composites)), isBFloat16),
+    ...optional(
+      'roundAtSource',
+      (graph) => roundAtSource(graph, target.bfloat16Composites),
+      isBFloat16 && isOn('bfloat16'),
+    ),
     { name: 'deadCode', run: eliminateDeadCode },
     ...optional('fuseProducts', (graph) => fuseProducts(graph, target.composites), knows('dotEpilogue')),
     ...optional(

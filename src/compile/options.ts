@@ -6,7 +6,7 @@ export type Precision = 'f32' | 'bf16'
 /** What the compiler has to know of an engine. */
 export type CompileTarget = Pick<
   Engine,
-  'name' | 'composites' | 'dtypes' | 'stridedInputs' | 'elementwiseComposites' | 'scratchBytes'
+  'name' | 'composites' | 'dtypes' | 'stridedInputs' | 'elementwiseComposites' | 'bfloat16Composites' | 'scratchBytes'
 >
 
 /** Passes that may be switched off. What is not listed here (inlining what the engine doesn't know) must run. */
@@ -16,6 +16,7 @@ export const passNames = [
   'commonSubexpressions',
   'foldTransposes',
   'bfloat16',
+  'roundAtSource',
   'fuseProducts',
   'fuseElementwise',
   'schedule',

@@ -52,6 +52,11 @@ export interface Engine {
    * A subset of `composites`; none by default.
    */
   readonly elementwiseComposites?: ReadonlySet<CompositeName>
+  /**
+   * Composites whose activations may be bf16 where `precision` is: those of attention and GELU both ways, results of
+   * normalisations and softmax, the logits' gradient. Statistics, weights and losses stay f32. None by default.
+   */
+  readonly bfloat16Composites?: ReadonlySet<CompositeName>
   /** One line for the user: what it runs on (processor, instruction set, threads). */
   readonly description: string
   /** Bytes of working memory that an instruction wants; planned into the arena, see `Instruction.scratch`. */

@@ -27,6 +27,7 @@ export const fusing: CompileTarget = {
   dtypes: reference.dtypes,
   composites: new Set(['elementwise', 'dotEpilogue', 'gelu', 'erf', 'layerNorm', 'attention', 'attentionGradient']),
   elementwiseComposites: new Set(['erf']),
+  bfloat16Composites: new Set(['layerNorm', 'attention', 'attentionGradient', 'gelu', 'geluGradient']),
   stridedInputs: new Set([
     'dotGeneral',
     'elementwise',

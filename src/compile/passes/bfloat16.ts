@@ -1,51 +1,69 @@
 /**
- * Mixed precision: products, convolutions and attention read their operands in bf16 and sum in f32. Weights, sums,
- * normalisations and the optimiser stay in f32, so a small update is never lost. What the conversions cost is little:
- * they are fused into what computes the operands.
+ * Mixed precision: products, convolutions, attention and GELU read their operands in bf16 and sum in f32. Weights,
+ * sums, normalisations and the optimiser stay in f32, so a small update is never lost. What the conversions cost is
+ * little: they are fused into what computes the operands, or done by it (`roundAtSource`).
  */
 import type { CompositeName } from '../../core/operations.js'
-import { tensorType } from '../../core/shape.js'
-import { GraphBuilder, inline, rewrite, type Graph, type NamedValue, type Node, type Value } from '../../graph/index.js'
+import { rewrite, type Graph, type GraphBuilder, type Node, type Value } from '../../graph/index.js'
+import { retype } from './retype.js'
 
-/** Composites made of products, whose operands and results of four dimensions (all but statistics) go in bf16. */
-const ofProducts: ReadonlySet<CompositeName> = new Set<CompositeName>(['attention', 'attentionGradient'])
+/** Whether an operand or a result of a composite is an activation, which may be rounded, or a statistic. */
+type IsActivation = (value: Value) => boolean
 
-export function useBFloat16(graph: Graph): Graph {
+const ofFourDimensions: IsActivation = ({ type }) => type.dtype === 'f32' && type.shape.length === 4
+const any: IsActivation = ({ type }) => type.dtype === 'f32'
+
+/** Composites that work in bf16, as products do. */
+const rounded: { readonly [N in CompositeName]?: IsActivation } = {
+  attention: ofFourDimensions,
+  attentionGradient: ofFourDimensions,
+  gelu: any,
+  geluGradient: any,
+}
+
+export function useBFloat16(graph: Graph, composites: ReadonlySet<CompositeName> = new Set()): Graph {
   return rewrite(graph, (node, inputs, builder) => {
-    if (node.operation === 'dotGeneral' || node.operation === 'convolution') {
-      if (node.outputs[0].type.dtype !== 'f32' || inputs.some(({ type }) => type.dtype !== 'f32')) return undefined
-      const operands = inputs.map((input) => convert(input, 'bf16', node, builder))
-      return builder.add(node.operation, operands, node.attributes as never, { location: node.location })
-    }
-    if (node.operation !== 'composite' || !ofProducts.has(node.attributes.name)) return undefined
-    const operands = inputs.map((input) => (isWide(input) ? convert(input, 'bf16', node, builder) : input))
-    const decomposition = narrowed(node.decomposition!)
-    const results = builder.add('composite', operands, node.attributes, { decomposition, location: node.location })
-    return results.map((result, index) =>
-      isWide(node.outputs[index]) ? convert(result, 'f32', node, builder) : result,
-    )
+    if (node.operation === 'dotGeneral' || node.operation === 'convolution') return roundProduct(node, inputs, builder)
+    if (node.operation !== 'composite' || !composites.has(node.attributes.name)) return undefined
+    const isActivation = rounded[node.attributes.name]
+    return isActivation && roundComposite(node, inputs, builder, isActivation)
   })
 }
 
-function isWide({ type }: Value): boolean {
-  return type.dtype === 'f32' && type.shape.length === 4
+function roundProduct(
+  node: Node<'dotGeneral' | 'convolution'>,
+  inputs: readonly Value[],
+  builder: GraphBuilder,
+): readonly Value[] | undefined {
+  if (node.outputs[0].type.dtype !== 'f32' || inputs.some(({ type }) => type.dtype !== 'f32')) return undefined
+  const operands = inputs.map((input) => convert(input, 'bf16', node, builder))
+  return builder.add(node.operation, operands, node.attributes as never, { location: node.location })
+}
+
+/** Results are rounded too, as PyTorch's are, and given on in f32 to whoever wants that. */
+function roundComposite(
+  node: Node<'composite'>,
+  inputs: readonly Value[],
+  builder: GraphBuilder,
+  isActivation: IsActivation,
+): readonly Value[] {
+  // prettier-ignore
+  const operands = inputs.map((input) => (isActivation(input) ? convert(input, 'bf16', node, builder) : input))
+  const decomposition = retype(
+    node.decomposition!,
+    placesOf(inputs, isActivation),
+    placesOf(node.outputs, isActivation),
+  )
+  const results = builder.add('composite', operands, node.attributes, { decomposition, location: node.location })
+  return results.map((result, index) =>
+    isActivation(node.outputs[index]) ? convert(result, 'f32', node, builder) : result,
+  )
+}
+
+function placesOf(values: readonly Value[], isActivation: IsActivation): ReadonlySet<number> {
+  return new Set(values.map((_, index) => index).filter((index) => isActivation(values[index])))
 }
 
 function convert(value: Value, dtype: 'bf16' | 'f32', { location }: Node, builder: GraphBuilder): Value {
   return builder.add('convert', [value], { dtype }, { location })[0]
-}
-
-/** The same function of bf16 operands, computed in f32 and rounded at the end. */
-function narrowed(graph: Graph): Graph {
-  const builder = new GraphBuilder(graph.name)
-  const args = graph.parameters.map((parameter, index) => {
-    const type = isWide(parameter) ? tensorType('bf16', parameter.type.shape) : parameter.type
-    const given = builder.parameter(`input${index}`, type, parameter.node.location)
-    return isWide(parameter) ? convert(given, 'f32', parameter.node, builder) : given
-  })
-  const results = inline(graph, args, builder).map((value, index): NamedValue => {
-    const { name, value: before } = graph.results[index]
-    return { name, value: isWide(before) ? convert(value, 'bf16', before.node, builder) : value }
-  })
-  return builder.build(results)
 }

@@ -1,7 +1,7 @@
 /**
  * Gives a product what is done to its result while the result is still in cache:
  *
- *     dotGeneral (+ bias, the same for every row) (+ residual, of the result's shape) (then relu, or gelu)
+ *     dotGeneral (+ bias, the same for every row) (+ residual, of the result's shape) (then relu, or gelu) (to bf16)
  *
  * becomes the composite `dotEpilogue`. Only where nobody else needs what is in between: in training, GELU's argument is
  * needed by its derivative and GELU stays outside.
@@ -18,6 +18,7 @@ const enum Stage {
   bias,
   residual,
   activation,
+  rounding,
 }
 
 export function fuseProducts(graph: Graph, composites: ReadonlySet<CompositeName>): Graph {
@@ -74,6 +75,8 @@ function nextStage(node: Node, value: Value, stage: Stage, composites: ReadonlyS
     const isResidual = stage < Stage.residual && sameType(other.type, value.type) && !isCopiedInside(other.node)
     return isResidual ? Stage.residual : undefined
   }
+  if (node.operation === 'convert')
+    return stage > Stage.product && node.attributes.dtype === 'bf16' ? Stage.rounding : undefined
   return stage < Stage.activation && isActivation(node, value, composites) ? Stage.activation : undefined
 }
 

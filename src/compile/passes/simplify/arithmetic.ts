@@ -118,9 +118,16 @@ const select: Rule<'select'> = ({ inputs: [predicate, whenTrue, whenFalse] }, em
   return negated && emitter.emit('select', [negated.inputs[0], whenFalse, whenTrue], {})
 }
 
-/** A conversion to the same type is none; one through a type that holds every number of the first is direct. */
+/**
+ * A conversion to the same type is none; one through a type that holds every number of the first is direct. Rounding
+ * goes before a reshape, to where the value comes from (and widening after it: see `movement.ts`).
+ */
 const convert: Rule<'convert'> = ({ inputs: [x], attributes: { dtype } }, emitter) => {
   if (x.type.dtype === dtype) return x
+  const reshaped = producedBy(x, 'reshape')
+  if (reshaped && dtypes[dtype].sizeBytes < dtypes[x.type.dtype].sizeBytes) {
+    return emitter.emit('reshape', [emitter.emit('convert', reshaped.inputs, { dtype })], { shape: x.type.shape })
+  }
   const inner = producedBy(x, 'convert')
   if (inner === undefined || !holds(x.type.dtype, inner.inputs[0].type.dtype)) return undefined
   return emitter.emit('convert', inner.inputs, { dtype })

@@ -1,4 +1,5 @@
 /** Movements of elements that cancel, combine, or move nothing. */
+import { dtypes } from '../../../core/dtype.js'
 import { numElements, sameShape, type Shape } from '../../../core/shape.js'
 import { inferTypes, producedBy } from '../../../graph/index.js'
 import { splatScalar } from '../constants.js'
@@ -16,10 +17,16 @@ function splat({ operation, inputs, attributes }: Candidate<Movement>, emitter: 
   return scalar === inputs[0] ? undefined : emitter.emit('broadcastInDim', [scalar], { shape, dims: [] })
 }
 
+/** Widening goes after a reshape, to whoever needs it. */
 const reshape: Rule<'reshape'> = ({ inputs: [x], attributes: { shape } }, emitter) => {
   if (sameShape(x.type.shape, shape)) return x
   const inner = producedBy(x, 'reshape')
-  return inner && emitter.emit('reshape', inner.inputs, { shape })
+  if (inner) return emitter.emit('reshape', inner.inputs, { shape })
+  const widened = producedBy(x, 'convert')
+  const isWidened = widened && dtypes[widened.inputs[0].type.dtype].sizeBytes < dtypes[x.type.dtype].sizeBytes
+  return isWidened
+    ? emitter.emit('convert', [emitter.emit('reshape', widened.inputs, { shape })], { dtype: x.type.dtype })
+    : undefined
 }
 
 /** Two transpositions are one; one that moves only dimensions of size 1 is a reshape, which costs nothing. */
