@@ -42,7 +42,6 @@ const std::map<std::string, Rule>& table() {
         {"geluGradient", rules::geluGradient},
         {"softmax", rules::softmax},
         {"softmaxGradient", rules::softmaxGradient},
-        {"logSoftmax", rules::logSoftmax},
         {"layerNorm", rules::layerNorm},
         {"layerNormGradient", rules::layerNormGradient},
         {"rmsNorm", rules::rmsNorm},

@@ -45,7 +45,6 @@ bool gelu(Builder& builder, const Step& step);
 bool geluGradient(Builder& builder, const Step& step);
 bool softmax(Builder& builder, const Step& step);
 bool softmaxGradient(Builder& builder, const Step& step);
-bool logSoftmax(Builder& builder, const Step& step);
 bool layerNorm(Builder& builder, const Step& step);
 bool layerNormGradient(Builder& builder, const Step& step);
 bool rmsNorm(Builder& builder, const Step& step);

@@ -68,8 +68,6 @@ bool geluGradient(Builder& builder, const Step& step) {
 
 bool softmax(Builder& builder, const Step& step) { return rowFunction(builder, step, builder.kernels.softmax); }
 
-bool logSoftmax(Builder& builder, const Step& step) { return rowFunction(builder, step, builder.kernels.logSoftmax); }
-
 // Operands: dy, y.
 bool softmaxGradient(Builder& builder, const Step& step) {
   const View& result = step.outputs[0];

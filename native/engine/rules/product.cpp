@@ -53,8 +53,7 @@ bool makePlain(View& matrices) {
   std::int64_t& rowStride = matrices.strides[1];
   std::int64_t& columnStride = matrices.strides[2];
   const std::int64_t rows = matrices.shape[1], columns = matrices.shape[2];
-  // One matrix for the whole batch: oneDNN repeats a batch of 1.
-  if (matrices.strides[0] == 0) matrices.shape[0] = 1;
+  if (matrices.strides[0] == 0 && matrices.shape[0] > 1) return false;  // a matrix repeated
   if (rows == 1 && columns == 1) rowStride = columnStride = 1;
   if (rows == 1 && columns > 1) {
     if (columnStride == 1)
@@ -194,7 +193,7 @@ bool addProduct(Builder& builder, const Data& attributes, const View& left, cons
   }
   const View a = product.left(left, true);
   const View b = product.right(right, true);
-  const std::int64_t batch = std::max(a.shape[0], b.shape[0]);
+  const std::int64_t batch = a.shape[0];
   const View c = contiguousView(result.dtype, {batch, a.shape[1], b.shape[2]}, result.data);
   Task task = batch == 1 ? onednn::prepareMatmul(builder.session, builder.scratch, withoutBatch(a), withoutBatch(b),
                                                  withoutBatch(c), bias, activation)

@@ -1,0 +1,70 @@
+/**
+ * The addon that `native/` builds, loaded when it is first wanted. It checks nothing that is checked here: what it is
+ * given is well formed.
+ */
+import { createRequire } from 'node:module'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { errorCodes, TalwegError, type ErrorCode } from '../../core/errors.js'
+import type { DType } from '../../core/dtype.js'
+import type { Instruction, Program, ProgramValue } from '../program.js'
+
+/** Memory and loaded programs of the addon: opaque here. */
+export type NativeMemory = object & { readonly __memory: never }
+export type NativeProgram = object & { readonly __program: never }
+
+export interface NativeFinding {
+  readonly label: string
+  readonly operation: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+}
+
+/** All promises are settled by a thread of the engine's own; arrays given to it must stay unchanged until then. */
+export interface NativeAddonEngine {
+  describe(): { readonly target: string; readonly threads: number; readonly onednn: string }
+  allocate(sizeBytes: number, contents: Uint8Array | undefined): NativeMemory
+  read(memory: NativeMemory, into: Uint8Array): Promise<void>
+  write(memory: NativeMemory, from: Uint8Array): Promise<void>
+  scratchBytes(instruction: Instruction, inputs: readonly ProgramValue[], outputs: readonly ProgramValue[]): number
+  load(program: Program, state: readonly NativeMemory[]): Promise<NativeProgram>
+  run(
+    program: NativeProgram,
+    inputs: readonly Uint8Array[],
+    outputs: readonly Uint8Array[],
+    steps: number,
+  ): Promise<void>
+  findNonFinite(program: NativeProgram, inputs: readonly Uint8Array[]): Promise<NativeFinding | undefined>
+}
+
+interface Addon {
+  readonly Engine: new (threads: number, target: string) => NativeAddonEngine
+}
+
+/** From `src/engine/native/` and from `dist/engine/native/` alike. */
+export const addonPath = fileURLToPath(new URL('../../../build/native/talweg.node', import.meta.url))
+
+export const howToBuild = 'run ./setup, which says what is missing; on Debian it needs g++, make, cmake and libdnnl-dev'
+
+/** Throws `ENGINE_UNAVAILABLE` where the addon was not built or the system can't load it. */
+export function loadAddon(): Addon {
+  if (!existsSync(addonPath)) throw unavailable('it was not built here')
+  try {
+    return createRequire(import.meta.url)(addonPath) as Addon
+  } catch (error) {
+    throw unavailable(`its addon can't be loaded: ${(error as Error).message}`, error)
+  }
+}
+
+function unavailable(problem: string, cause?: unknown): TalwegError {
+  return new TalwegError({ code: 'ENGINE_UNAVAILABLE', operation: 'native engine', problem, hint: howToBuild, cause })
+}
+
+/** The addon's error, whose `code` is one of ours, as a `TalwegError`. */
+export function fromAddon(error: unknown, operation: string): TalwegError {
+  if (error instanceof TalwegError) return error
+  const { code, message } = error as { readonly code?: string; readonly message: string }
+  const known = errorCodes.find((candidate) => candidate === code)
+  const resolved: ErrorCode = known ?? 'ENGINE_FAILED'
+  return new TalwegError({ code: resolved, operation, problem: message, cause: error })
+}

@@ -1,0 +1,199 @@
+/**
+ * The native engine: C++ over oneDNN and OpenMP. A program is loaded whole and run by one asynchronous call, on a thread
+ * of the engine's own, so that Node's event loop stays free.
+ *
+ * The same bits come out from run to run, at any one number of threads.
+ */
+import { availableParallelism, cpus } from 'node:os'
+import { dtypes, type DType } from '../../core/dtype.js'
+import { invariant, TalwegError } from '../../core/errors.js'
+import type { CompositeName } from '../../core/operations.js'
+import { sizeBytes, tensorData, tensorType, type TensorData, type TensorType } from '../../core/shape.js'
+import { boundState, checkData, checkInputs } from '../boundary.js'
+import type { Engine, EngineBuffer, EngineOptions, Executable, NonFiniteFinding, RunOptions } from '../engine.js'
+import type { Instruction, InstructionOperation, Program, ProgramValue } from '../program.js'
+import { fromAddon, loadAddon, type NativeAddonEngine, type NativeMemory, type NativeProgram } from './addon.js'
+
+const composites: ReadonlySet<CompositeName> = new Set([
+  'elementwise',
+  'dotEpilogue',
+  'erf',
+  'gelu',
+  'geluGradient',
+  'softmax',
+  'softmaxGradient',
+  'layerNorm',
+  'layerNormGradient',
+  'rmsNorm',
+  'rmsNormGradient',
+  'batchNorm',
+  'batchNormGradient',
+  'softmaxCrossEntropy',
+  'softmaxCrossEntropyGradient',
+  'attention',
+  'attentionGradient',
+  'maxPoolGradient',
+])
+
+/** What reads its operands wherever they lie, with no copy of its own. */
+const stridedInputs: ReadonlySet<InstructionOperation | CompositeName> = new Set([
+  'negate', 'abs', 'sign', 'exponential', 'exponentialMinusOne', 'log', 'logPlusOne', 'sqrt', 'rsqrt', 'cbrt', 'tanh',
+  'logistic', 'sine', 'cosine', 'floor', 'ceil', 'roundNearestEven', 'isFinite', 'not', 'convert', 'bitcastConvert',
+  'add', 'subtract', 'multiply', 'divide', 'remainder', 'power', 'maximum', 'minimum', 'atan2', 'and', 'or', 'xor',
+  'shiftLeft', 'shiftRightLogical', 'shiftRightArithmetic', 'compare', 'select', 'broadcastInDim', 'reshape', 'transpose',
+  'slice', 'concatenate', 'pad', 'reverse', 'dotGeneral', 'convolution', 'reduce', 'elementwise', 'dotEpilogue', 'erf',
+  'attention', 'attentionGradient', 'softmaxCrossEntropy', 'softmaxCrossEntropyGradient',
+]) // prettier-ignore
+
+const elementwiseComposites: ReadonlySet<CompositeName> = new Set(['erf'])
+
+/** Activations in bf16 in and out; statistics, weights and losses in f32. */
+const bfloat16Composites: ReadonlySet<CompositeName> = new Set([
+  'gelu',
+  'geluGradient',
+  'softmax',
+  'softmaxGradient',
+  'layerNorm',
+  'layerNormGradient',
+  'rmsNorm',
+  'rmsNormGradient',
+  'batchNorm',
+  'batchNormGradient',
+  'softmaxCrossEntropyGradient',
+  'attention',
+  'attentionGradient',
+])
+
+function bytesOf({ data }: TensorData): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+}
+
+class NativeBuffer implements EngineBuffer {
+  readonly memory: NativeMemory
+
+  constructor(
+    private readonly addon: NativeAddonEngine,
+    readonly type: TensorType,
+    data: TensorData | undefined,
+  ) {
+    if (data !== undefined) checkData('allocate', type, data)
+    this.memory = addon.allocate(sizeBytes(type), data && bytesOf(data))
+  }
+
+  async read(): Promise<TensorData> {
+    const data = tensorData(this.type.dtype, this.type.shape)
+    await this.addon.read(this.memory, bytesOf(data))
+    return data
+  }
+
+  async write(data: TensorData): Promise<void> {
+    checkData('write', this.type, data)
+    await this.addon.write(this.memory, bytesOf(data))
+  }
+}
+
+type Inputs = Readonly<Record<string, TensorData>>
+
+class NativeExecutable implements Executable {
+  constructor(
+    readonly program: Program,
+    private readonly addon: NativeAddonEngine,
+    private readonly loaded: NativeProgram,
+  ) {}
+
+  async run(inputs: Inputs, { steps }: RunOptions = {}): Promise<Record<string, TensorData>> {
+    checkInputs(this.program, inputs, steps)
+    const outputs = this.program.outputs.map(({ name, value }): [string, TensorData] => {
+      const { dtype, shape } = this.program.values[value]
+      return [name, tensorData(dtype, steps === undefined ? shape : [steps, ...shape])]
+    })
+    const into = outputs.map(([, data]) => bytesOf(data))
+    await this.guard(this.addon.run(this.loaded, this.inputBytes(inputs), into, steps ?? 1))
+    return Object.fromEntries(outputs)
+  }
+
+  async findNonFinite(inputs: Inputs): Promise<NonFiniteFinding | undefined> {
+    checkInputs(this.program, inputs, undefined)
+    const finding = await this.guard(this.addon.findNonFinite(this.loaded, this.inputBytes(inputs)))
+    if (finding === undefined) return undefined
+    return { label: finding.label, operation: finding.operation, type: tensorType(finding.dtype, finding.shape) }
+  }
+
+  private inputBytes(inputs: Inputs): Uint8Array[] {
+    return this.program.inputs.map(({ name }) => bytesOf(inputs[name]))
+  }
+
+  private async guard<T>(promise: Promise<T>): Promise<T> {
+    try {
+      return await promise
+    } catch (error) {
+      throw fromAddon(error, this.program.name)
+    }
+  }
+}
+
+class NativeEngine implements Engine {
+  readonly name = 'native'
+  readonly composites = composites
+  readonly dtypes: ReadonlySet<DType> = new Set(Object.keys(dtypes) as DType[])
+  readonly stridedInputs = stridedInputs
+  readonly elementwiseComposites = elementwiseComposites
+  readonly bfloat16Composites = bfloat16Composites
+  readonly description: string
+
+  constructor(private readonly addon: NativeAddonEngine) {
+    const { target, threads, onednn } = addon.describe()
+    const processor = cpus()[0]?.model.trim() ?? 'unknown processor'
+    this.description = `native: ${processor}, ${target}, ${threads} thread${threads === 1 ? '' : 's'}, oneDNN ${onednn}`
+  }
+
+  scratchBytes(instruction: Instruction, values: readonly ProgramValue[]): number {
+    const pick = (indices: readonly number[]): ProgramValue[] => indices.map((index) => values[index])
+    try {
+      return this.addon.scratchBytes(instruction, pick(instruction.inputs), pick(instruction.outputs))
+    } catch (error) {
+      throw fromAddon(error, 'native engine')
+    }
+  }
+
+  allocate(type: TensorType, data?: TensorData): EngineBuffer {
+    try {
+      return new NativeBuffer(this.addon, type, data)
+    } catch (error) {
+      throw fromAddon(error, 'allocate')
+    }
+  }
+
+  async load(program: Program, state: ReadonlyMap<string, EngineBuffer>): Promise<Executable> {
+    const memories = boundState(program, state).map((buffer) => {
+      invariant(buffer instanceof NativeBuffer, 'state of the native engine is in buffers of its own')
+      return buffer.memory
+    })
+    try {
+      return new NativeExecutable(program, this.addon, await this.addon.load(program, memories))
+    } catch (error) {
+      throw fromAddon(error, program.name)
+    }
+  }
+}
+
+/**
+ * @param options `threads`: all cores by default. The environment's `TALWEG_CPU` (`avx512bf16`, `avx512`, `avx2`,
+ *   `portable`) holds the engine to a plainer instruction set than the processor has, for tests
+ * @throws TalwegError `ENGINE_UNAVAILABLE` where the engine was not built; `INVALID_SETTING` for a bad number of threads
+ */
+export function createNativeEngine({ threads = availableParallelism() }: EngineOptions = {}): Engine {
+  if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
+    throw new TalwegError({
+      code: 'INVALID_SETTING',
+      operation: 'native engine',
+      problem: `threads is ${threads}, not a whole number from 1 to 1024`,
+    })
+  }
+  const { Engine: AddonEngine } = loadAddon()
+  try {
+    return new NativeEngine(new AddonEngine(threads, process.env['TALWEG_CPU'] ?? ''))
+  } catch (error) {
+    throw fromAddon(error, 'native engine')
+  }
+}
