@@ -86,7 +86,7 @@ function listPasses(target: CompileTarget, { precision }: CompileOptions, isOn: 
       (graph) => fuseElementwise(graph, target.elementwiseComposites),
       knows('elementwise'),
     ),
-    { name: 'copyResults', run: copyResults },
+    { name: 'copyResults', run: (graph) => copyResults(graph, planViews(graph, target, isOn('views'))) },
   ]
 }
 

@@ -1,16 +1,18 @@
 /**
- * Gives every result memory of its own. A result that is a parameter, a constant, part of another value, or the same
- * value as another result, is copied (`convert` to the same element type), so that lowering may let each result be
+ * Gives every result memory of its own. A result that lies in a parameter, in a constant, in part of another value, or
+ * where another result lies, is copied (`convert` to the same element type), so that lowering may let each result be
  * written straight where it has to go: into a state's buffer or an output's.
  */
+import { numElements } from '../../core/shape.js'
 import { GraphBuilder, rewrite, type Graph, type NamedValue, type Value } from '../../graph/index.js'
+import type { ViewPlan } from '../views.js'
 
-export function copyResults(graph: Graph): Graph {
+export function copyResults(graph: Graph, views: ViewPlan): Graph {
   const taken = new Set<Value>()
   const toCopy = new Set<string>()
   for (const { name, value } of graph.results) {
-    const root = ownMemory(value)
-    if (root === undefined || taken.has(root)) toCopy.add(name)
+    const { root } = views.get(value)!
+    if (taken.has(root) || !mayBeOwned(value, root)) toCopy.add(name)
     else taken.add(root)
   }
   if (toCopy.size === 0) return graph
@@ -29,11 +31,8 @@ export function copyResults(graph: Graph): Graph {
   return { ...copied, nodes, results }
 }
 
-/** The value whose memory this one is, all of it; undefined if there is none that a result could own. */
-function ownMemory(value: Value): Value | undefined {
-  const { node } = value
-  if (node.operation === 'parameter' || node.operation === 'constant' || node.operation === 'slice') return undefined
-  if (node.operation === 'reshape') return ownMemory(node.inputs[0])
-  if (node.operation === 'optimizationBarrier') return ownMemory(node.inputs[value.index])
-  return value
+/** Whether a result may be all of the memory of the value that it lies in. Views that are results are row-major. */
+function mayBeOwned(value: Value, root: Value): boolean {
+  if (root.node.operation === 'parameter' || root.node.operation === 'constant') return false
+  return numElements(value.type.shape) === numElements(root.type.shape)
 }
