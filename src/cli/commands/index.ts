@@ -1,0 +1,24 @@
+/** The commands, each loaded when it is asked for. The one-line descriptions are here so that `--help` loads none. */
+import type { Command } from '../command.js'
+
+interface CommandEntry {
+  readonly describe: string
+  readonly load: () => Promise<Command>
+}
+
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  train: { describe: 'Train what a training file exports', load: async () => (await import('./train.js')).train },
+  sample: { describe: 'Write text with a trained model', load: async () => (await import('./sample.js')).sample },
+  inspect: {
+    describe: "Show a training's parameters, operations and memory plan",
+    load: async () => (await import('./inspect.js')).inspect,
+  },
+  compare: {
+    describe: "Tell whether two runs' checkpoints have the same bits",
+    load: async () => (await import('./compare.js')).compare,
+  },
+  doctor: {
+    describe: 'Show which engines and launchers work here, and what is missing',
+    load: async () => (await import('./doctor.js')).doctor,
+  },
+}

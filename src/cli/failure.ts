@@ -1,0 +1,29 @@
+/** How an error ends a command: one message, and the exit code that its kind has. */
+import { exitCodes, TalwegError } from '../core/errors.js'
+import { shortPath } from './output.js'
+
+/**
+ * Tells of an error on standard error.
+ *
+ * A `TalwegError` is something the user can act on and is one message. Anything else is a bug of Talweg's: it is shown
+ * with its stack, for the report.
+ *
+ * @returns the exit code
+ */
+export function reportFailure(error: unknown): number {
+  if (!(error instanceof TalwegError)) {
+    process.stderr.write(`talweg: an error that should not happen. Please report it, with these lines:\n${stackOf(error)}\n`)
+    return exitCodes.failed
+  }
+  const { place } = error
+  const shown = place?.file === undefined ? error : error.at({ file: shortPath(place.file) })
+  process.stderr.write(`${shown.message}\n`)
+  if (error.code === 'INTERNAL' || process.env.TALWEG_STACK) process.stderr.write(`${stackOf(error)}\n`)
+  return error.exitCode
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const own = error.stack ?? String(error)
+  return error.cause === undefined ? own : `${own}\nCaused by ${stackOf(error.cause)}`
+}

@@ -1,0 +1,63 @@
+/**
+ * Loading the user's training file: TypeScript as it is, without a build.
+ *
+ * jiti compiles it (keeping the lines, so that a location in the graph is a line of the user's own file; kept in a cache, so
+ * that the second time costs nothing) and gives it this very instance of Talweg for `import … from 'talweg'`: a second
+ * instance would have a second stack of traces, and its tensors would not be this one's.
+ */
+import { existsSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { createJiti } from 'jiti'
+import { TalwegError, type ErrorPlace } from '../core/errors.js'
+
+/**
+ * What a file exports by default, whatever it is.
+ *
+ * @throws FILE_NOT_FOUND; INVALID_TRAINING where it has a syntax error, throws, or exports no default
+ */
+export async function loadDefaultExport(file: string): Promise<unknown> {
+  const absolute = path.resolve(file)
+  if (!existsSync(absolute)) {
+    throw new TalwegError({ code: 'FILE_NOT_FOUND', operation: 'train', problem: `there is no file "${file}"`, place: { file: absolute } })
+  }
+  if (statSync(absolute).isDirectory()) throw invalid('it is a folder', { file: absolute }, 'name the training file in it')
+  const talweg = await import('../index.js')
+  const jiti = createJiti(pathToFileURL(absolute).href, { virtualModules: { talweg }, interopDefault: false })
+  let loaded: unknown
+  try {
+    loaded = await jiti.import(absolute)
+  } catch (error) {
+    throw loadingError(error, absolute)
+  }
+  const { default: exported } = Object(loaded) as { default?: unknown }
+  if (exported !== undefined) return exported
+  const names = Object.keys(Object(loaded))
+  const found = names.length === 0 ? 'it exports nothing' : `it exports ${names.join(', ')}, and nothing by default`
+  throw invalid(found, { file: absolute }, 'write `export default defineTraining({ … })`')
+}
+
+function loadingError(error: unknown, file: string): unknown {
+  if (error instanceof TalwegError) return error.place?.file === undefined ? error.at({ file }) : error
+  if (!(error instanceof Error)) return invalid(`it threw ${String(error)}`, { file })
+  const syntax = /^(?:Parse|Syntax)Error: (.*?)\s*\n\s*(\S.*):(\d+):\d+\s*$/s.exec(error.message)
+  if (syntax !== null) return invalid(`it can't be read: ${syntax[1]}`, { file: syntax[2], line: Number(syntax[3]) })
+  if ((error as NodeJS.ErrnoException).code?.endsWith('MODULE_NOT_FOUND')) {
+    return invalid(error.message.split('\n')[0], { file }, 'install the package, or correct the path, in its import')
+  }
+  return invalid(`it threw ${error.name}: ${error.message}`, userPlace(error) ?? { file }, undefined, error)
+}
+
+/** The innermost frame of an error's stack, if that is in a file of the user's. */
+export function userPlace(error: Error): ErrorPlace | undefined {
+  const own = import.meta.url.replace(/cli\/trainingFile\.[jt]s.*$/, '').replace(/^file:\/\//, '')
+  const frame = (error.stack ?? '').split('\n').find((line) => /^\s+at /.test(line))
+  const match = frame === undefined ? null : /\(?((?:file:\/\/)?\/[^()]+):(\d+):\d+\)?$/.exec(frame)
+  if (match === null) return undefined
+  const file = decodeURIComponent(match[1].replace(/^file:\/\//, ''))
+  return file.startsWith(own) || file.includes('/node_modules/') ? undefined : { file, line: Number(match[2]) }
+}
+
+function invalid(problem: string, place: ErrorPlace, hint?: string, cause?: unknown): TalwegError {
+  return new TalwegError({ code: 'INVALID_TRAINING', operation: 'train', problem, hint, place, cause })
+}

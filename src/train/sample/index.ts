@@ -1,0 +1,3 @@
+/** Text from a trained model. */
+export { chooseToken, type SamplingOptions } from './choose.js'
+export { generateTokens } from './generate.js'

@@ -1,0 +1,31 @@
+/**
+ * How many steps to run in one call of the engine. A call costs some hundred microseconds however small its steps are; one that
+ * takes a twentieth of a second hides that, and is still short enough for a signal to be answered at once.
+ *
+ * The choice is by the clock, so it differs from run to run; nothing that is computed may depend on it.
+ */
+
+const targetSeconds = 0.06
+/** A first call includes what happens once; so the estimate is not believed all at once. */
+const maxGrowth = 4
+
+export class StepsPerCall {
+  readonly #most: number
+  #steps = 1
+
+  /** @param most as many as there is room for batches */
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** For the next call, which has to end after at most `untilBoundary` steps. */
+  next(untilBoundary: number): number {
+    return Math.min(this.#steps, untilBoundary, this.#most)
+  }
+
+  /** Tells how long a call took. */
+  observe(steps: number, seconds: number): void {
+    const fitting = Math.floor(targetSeconds / Math.max(seconds / steps, 1e-9))
+    this.#steps = Math.max(1, Math.min(fitting, this.#steps * maxGrowth, this.#most))
+  }
+}
