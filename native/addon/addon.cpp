@@ -61,15 +61,30 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     });
     finished_ = Finished::New(info.Env(), "talweg", 0, 1);
     finished_.Unref(info.Env());
-    // Node is going down, perhaps in the middle of a run: the thread ends before what it works on is freed.
-    info.Env().AddCleanupHook([engine = engine_] { engine->stop(); });
+    hook_ = info.Env().AddCleanupHook(std::function<void()>([this] { close(); }));
+    isClosed_ = false;
   }
 
-  ~EngineWrap() override { finished_.Abort(); }
+  ~EngineWrap() override {
+    if (isClosed_) return;
+    hook_.Remove(Env());
+    close();
+  }
 
  private:
   using Finished = Napi::TypedThreadSafeFunction<std::nullptr_t, Settle, settleOnNode>;
   using Work = std::function<std::function<Napi::Value(Napi::Env)>()>;
+
+  using Hook = decltype(std::declval<Napi::Env>().AddCleanupHook(std::declval<std::function<void()>>()));
+
+  // Nobody holds the engine any more, or Node is going down, perhaps in the middle of a run: the thread ends before
+  // what it works on is freed. Node takes the thread-safe function down itself, so it is let go of just once, before
+  // that.
+  void close() {
+    isClosed_ = true;
+    engine_->stop();
+    finished_.Abort();
+  }
 
   // Does `work` on the engine's thread, then what it returns on Node's, for the promise's value. `held` are the
   // arguments, kept alive as long.
@@ -223,6 +238,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
 
   std::shared_ptr<Engine> engine_;
   Finished finished_;
+  Hook hook_;
+  bool isClosed_ = true;  // until it is whole
   int numPending_ = 0;  // Node's thread only
 };
 

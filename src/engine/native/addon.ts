@@ -47,10 +47,10 @@ export const addonPath = fileURLToPath(new URL('../../../build/native/talweg.nod
 export const howToBuild = 'run ./setup, which says what is missing; on Debian it needs g++, make, cmake and libdnnl-dev'
 
 /** Throws `ENGINE_UNAVAILABLE` where the addon was not built or the system can't load it. */
-export function loadAddon(): Addon {
-  if (!existsSync(addonPath)) throw unavailable('it was not built here')
+export function loadAddon(file = addonPath): Addon {
+  if (!existsSync(file)) throw unavailable('it was not built here')
   try {
-    return createRequire(import.meta.url)(addonPath) as Addon
+    return createRequire(import.meta.url)(file) as Addon
   } catch (error) {
     throw unavailable(`its addon can't be loaded: ${(error as Error).message}`, error)
   }
