@@ -18,6 +18,7 @@ import { foldTransposes } from './passes/foldTransposes.js'
 import { fuseElementwise } from './passes/fuseElementwise.js'
 import { fuseProducts } from './passes/fuseProducts.js'
 import { inlineComposites } from './passes/inlineComposites.js'
+import { maskByResult } from './passes/maskByResult.js'
 import { applyRules } from './passes/peephole.js'
 import { roundAtSource } from './passes/roundAtSource.js'
 import { simplificationRules } from './passes/simplify/index.js'
@@ -73,6 +74,7 @@ function listPasses(target: CompileTarget, { precision }: CompileOptions, isOn: 
     { name: 'inlineComposites', run: (graph) => inlineComposites(graph, target.composites) },
     { name: 'canonicalize', run: canonicalize },
     ...optional('foldTransposes', foldTransposes),
+    ...optional('maskByResult', maskByResult),
     ...optional('bfloat16', (graph) => canonicalize(useBFloat16(graph, target.bfloat16Composites)), isBFloat16),
     ...optional(
       'roundAtSource',

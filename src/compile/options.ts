@@ -15,6 +15,7 @@ export const passNames = [
   'foldConstants',
   'commonSubexpressions',
   'foldTransposes',
+  'maskByResult',
   'bfloat16',
   'roundAtSource',
   'fuseProducts',

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { CompositeCall } from '../../src/core/operations.js'
 import { fuseElementwise } from '../../src/compile/passes/fuseElementwise.js'
 import type { CompiledProgram } from '../../src/compile/index.js'
+import { gradients } from '../../src/autodiff/index.js'
 import { verify } from '../../src/graph/index.js'
 import * as ops from '../../src/ops/index.js'
 import { assertSameAsPlain, compileFor, fusing, graphOf } from './support.js'
@@ -96,6 +97,18 @@ test('gelu goes into the product, but not when its argument is needed as well', 
     return [ops.gelu(y, 'tanh'), ops.sum(y)]
   })
   assert.deepEqual(instructionsOf(await assertSameAsPlain(shared, fusing)).sort(), ['dotEpilogue', 'gelu', 'reduce'])
+})
+
+test("ReLU goes into the product, its derivative asking ReLU's result", async () => {
+  const graph = graphOf([{ shape: [4, 3] }, { shape: [3, 6] }, row], (x, w, b) => {
+    const loss = ops.sum(ops.square(ops.relu(ops.add(ops.matmul(x, w), b))))
+    return gradients(loss, [w, b])
+  })
+  const compiled = await assertSameAsPlain(graph, fusing)
+  assert.deepEqual(instructionsOf(compiled), ['dotEpilogue', 'elementwise', 'reduce', 'dotGeneral'])
+  assert.match(compiled.program.instructions[0].label, /maximum/)
+  const without = await assertSameAsPlain(graph, fusing, { disabledPasses: new Set(['maskByResult']) })
+  assert.doesNotMatch(without.program.instructions[0].label, /maximum/)
 })
 
 test('the sum of two products follows one of them', async () => {
