@@ -6,7 +6,7 @@ import { invariant } from '../core/errors.js'
 import type { InstructionOperation } from '../engine/program.js'
 import type { Instruction, Program, ProgramValue } from '../engine/program.js'
 import type { BufferStorage } from '../engine/program.js'
-import { sizeBytes } from '../core/shape.js'
+import { sameType, sizeBytes } from '../core/shape.js'
 import { parameterName, type Graph, type Node, type Value } from '../graph/index.js'
 import { labelOf } from './label.js'
 import { lowerBody } from './lowerBody.js'
@@ -30,18 +30,19 @@ export function lower(
 ): Lowered {
   const lowering = new Lowering(graph, views, options)
   const draft = lowering.draft()
-  const scratchSizes = draft.instructions.map((instruction) => scratchBytes(instruction, draft.values, target))
+  const scratchSizes = findScratchSizes(draft, target)
   const memory = planMemory(draft, scratchSizes, allowInPlace)
   return { program: lowering.program(draft, memory), plan: memory.figures, draft }
 }
 
-function scratchBytes(instruction: DraftInstruction, values: readonly DraftValue[], target: CompileTarget): number {
-  if (target.scratchBytes === undefined) return 0
-  const unplaced = { ...instruction, lastUses: [], label: instruction.operation } as unknown as Instruction
-  return target.scratchBytes(
-    unplaced,
-    values.map(({ storage, ...value }) => ({ ...value, buffer: storage })),
-  )
+/** Asks the engine before anything has a place: an instruction's `buffer`s say only which values lie together. */
+function findScratchSizes({ instructions, values }: Draft, target: CompileTarget): number[] {
+  if (target.scratchBytes === undefined) return instructions.map(() => 0)
+  const unplaced = values.map(({ storage, ...value }): ProgramValue => ({ ...value, buffer: storage }))
+  return instructions.map((instruction) => {
+    const asked = { ...instruction, lastUses: [], label: instruction.operation } as unknown as Instruction
+    return target.scratchBytes!(asked, unplaced)
+  })
 }
 
 class Lowering {
@@ -138,6 +139,8 @@ class Lowering {
         resultName === undefined || result !== undefined,
         `${resultName}, the new value of ${name}, is a result of ${this.graph.name}`,
       )
+      const keepsType = result === undefined || sameType(result.type, parameter.type)
+      invariant(keepsType, `the new value of ${name} is of its type`)
       return { name, value: this.indexOf(parameter), output: result && this.indexOf(result) }
     })
   }
