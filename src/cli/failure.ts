@@ -12,7 +12,9 @@ import { shortPath } from './output.js'
  */
 export function reportFailure(error: unknown): number {
   if (!(error instanceof TalwegError)) {
-    process.stderr.write(`talweg: an error that should not happen. Please report it, with these lines:\n${stackOf(error)}\n`)
+    process.stderr.write(
+      `talweg: an error that should not happen. Please report it, with these lines:\n${stackOf(error)}\n`,
+    )
     return exitCodes.failed
   }
   const { place } = error

@@ -4,7 +4,7 @@
  */
 import type { Options } from 'yargs'
 import { TalwegError } from '../core/errors.js'
-import { nearest } from './nearest.js'
+import { nearest } from '../train/nearest.js'
 
 export interface Flag {
   readonly kind: 'text' | 'integer' | 'number' | 'boolean' | 'list'
@@ -54,7 +54,10 @@ export function yargsOptions(flags: Flags): Record<string, Options> {
 }
 
 function optionOf({ kind, describe, aliases, choices, value, defaultText, group, isRequired }: Flag): Options {
-  const shown = choices === undefined ? (value ?? (kind === 'integer' ? 'N' : kind === 'number' ? 'X' : undefined)) : choices.join('|')
+  const shown =
+    choices === undefined
+      ? (value ?? (kind === 'integer' ? 'N' : kind === 'number' ? 'X' : undefined))
+      : choices.join('|')
   const base = {
     describe: shown === undefined ? describe : `${shown}: ${describe}`,
     alias: aliases,
@@ -68,14 +71,19 @@ function optionOf({ kind, describe, aliases, choices, value, defaultText, group,
 }
 
 /** Checks and converts what yargs found. @throws UNKNOWN_FLAG, INVALID_SETTING */
-export function readFlags<F extends Flags>(flags: F, argv: Readonly<Record<string, unknown>>, command: string): FlagValues<F> {
+export function readFlags<F extends Flags>(
+  flags: F,
+  argv: Readonly<Record<string, unknown>>,
+  command: string,
+): FlagValues<F> {
   const values = Object.entries(flags).map(([name, flag]) => [name, readFlag(name, flag, argv[name], command)])
   return Object.fromEntries(values) as FlagValues<F>
 }
 
 function readFlag(name: string, flag: Flag, given: unknown, command: string): unknown {
   if (given === undefined) {
-    if (flag.isRequired) throw badFlag(command, `${spell(name)} is missing`, `add ${spell(name)} ${flag.value ?? ''}`.trim())
+    if (flag.isRequired)
+      throw badFlag(command, `${spell(name)} is missing`, `add ${spell(name)} ${flag.value ?? ''}`.trim())
     return undefined
   }
   if (flag.kind === 'list') return (Array.isArray(given) ? given : [given]).map(String)
@@ -90,7 +98,7 @@ function readText(name: string, { choices }: Flag, text: string, command: string
   if (choices === undefined ? text !== '' : choices.includes(text)) return text
   if (choices === undefined) throw badFlag(command, `${spell(name)} is empty`)
   const near = nearest(text, choices)
-  throw badFlag(command, `${spell(name)} is "${text}"; it takes ${choices.join(', ')}`, near && `did you mean ${near}?`)
+  throw badFlag(command, `${spell(name)} is "${text}"; it takes ${choices.join(', ')}`, near && `did you mean ${near}`)
 }
 
 function readNumber(name: string, { kind, least, orWord }: Flag, text: string, command: string): number {
@@ -99,7 +107,26 @@ function readNumber(name: string, { kind, least, orWord }: Flag, text: string, c
   if (isRight && (least === undefined || value >= least)) return value
   const wanted = kind === 'integer' ? 'a whole number' : 'a number'
   const bound = least === undefined ? '' : ` of at least ${least}`
-  throw badFlag(command, `${spell(name)} is "${text}"; it takes ${wanted}${bound}${orWord === undefined ? '' : ` or "${orWord}"`}`)
+  throw badFlag(
+    command,
+    `${spell(name)} is "${text}"; it takes ${wanted}${bound}${orWord === undefined ? '' : ` or "${orWord}"`}`,
+  )
+}
+
+/** Refuses `--x=maybe` for a flag that is on or off; yargs would take it for `false`. */
+export function refuseBadBooleans(words: readonly string[], flags: Flags, command: string): void {
+  const booleans = new Map(
+    Object.entries(flags).flatMap(([name, { kind }]) => (kind === 'boolean' ? [[spell(name), name]] : [])),
+  )
+  for (const word of words) {
+    const [, flag, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? []
+    if (flag === undefined || !booleans.has(flag) || value === 'true' || value === 'false') continue
+    throw badFlag(
+      command,
+      `${flag} is "${value}"; it takes true or false`,
+      `${flag} alone is true, --no-${flag.slice(2)} is false`,
+    )
+  }
 }
 
 /** Refuses the first word that looks like a flag and is none; yargs leaves those among the arguments. */
@@ -117,7 +144,7 @@ export function refuseUnknown(words: readonly string[], flags: Flags, command: s
     code: 'UNKNOWN_FLAG',
     operation: command,
     problem: `there is no flag ${name}`,
-    hint: near === undefined ? `talweg ${command} --help lists them` : `did you mean ${near}?`,
+    hint: near === undefined ? `talweg ${command} --help lists them` : `did you mean ${near}`,
   })
 }
 

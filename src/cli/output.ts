@@ -47,7 +47,9 @@ export function shortPath(file: string): string {
 /** Columns lined up; numbers are given as text and lined up to the right. */
 export function formatTable(rows: readonly (readonly string[])[], isRight: readonly boolean[]): string {
   const widths = isRight.map((_, column) => Math.max(...rows.map((row) => row[column].length)))
-  const lines = rows.map((row) => row.map((cell, column) => (isRight[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))))
+  const lines = rows.map((row) =>
+    row.map((cell, column) => (isRight[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))),
+  )
   return lines.map((cells) => cells.join('  ').trimEnd()).join('\n')
 }
 
@@ -71,5 +73,7 @@ export function formatDuration(seconds: number): string {
   if (whole < 60) return `${whole} s`
   const two = (value: number): string => String(value).padStart(2, '0')
   const minutes = Math.floor(whole / 60)
-  return minutes < 60 ? `${minutes}:${two(whole % 60)}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`
+  return minutes < 60
+    ? `${minutes}:${two(whole % 60)}`
+    : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`
 }

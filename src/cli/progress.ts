@@ -100,12 +100,21 @@ function describeReport(report: Report): string {
   const parts = [`step ${step}`, `loss ${formatLoss(loss)}`]
   if (validationLoss !== undefined) parts.push(`validation loss ${formatLoss(validationLoss)}`)
   if (validationAccuracy !== undefined) parts.push(`validation accuracy ${(100 * validationAccuracy).toFixed(2)}%`)
-  parts.push(`learning rate ${Number(learningRate.toPrecision(3))}`, describeRate(report), formatDuration(secondsElapsed))
+  parts.push(
+    `learning rate ${Number(learningRate.toPrecision(3))}`,
+    describeRate(report),
+    formatDuration(secondsElapsed),
+  )
   return parts.join(', ')
 }
 
-function describeRate({ tokensPerSecond, samplesPerSecond }: Pick<Report, 'tokensPerSecond' | 'samplesPerSecond'>): string {
-  return tokensPerSecond === undefined ? `${formatCount(samplesPerSecond ?? 0)} samples/s` : `${formatCount(tokensPerSecond)} tokens/s`
+function describeRate({
+  tokensPerSecond,
+  samplesPerSecond,
+}: Pick<Report, 'tokensPerSecond' | 'samplesPerSecond'>): string {
+  return tokensPerSecond === undefined
+    ? `${formatCount(samplesPerSecond ?? 0)} samples/s`
+    : `${formatCount(tokensPerSecond)} tokens/s`
 }
 
 function formatLoss(loss: number): string {

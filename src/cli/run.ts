@@ -4,15 +4,18 @@ import { exitCodes, TalwegError } from '../core/errors.js'
 import type { Command } from './command.js'
 import { commands } from './commands/index.js'
 import { reportFailure } from './failure.js'
-import { badFlag, readFlags, refuseUnknown, yargsOptions, type Flags } from './flags.js'
-import { nearest } from './nearest.js'
+import { badFlag, readFlags, refuseBadBooleans, refuseUnknown, yargsOptions, type Flags } from './flags.js'
+import { nearest } from '../train/nearest.js'
 import { Output } from './output.js'
 
-const jsonFlag = { json: { kind: 'boolean', describe: 'Standard output holds JSON alone; messages go to standard error' } } as const satisfies Flags
+const jsonFlag = {
+  json: { kind: 'boolean', describe: 'Standard output holds JSON alone; messages go to standard error' },
+} as const satisfies Flags
 
-const exitCodesHelp = `Exit codes: 0 done; 1 failed; 2 the request was wrong (flag, file, shape or data); 3 the loss diverged;
-4 does not fit in memory; 5 a worker is lost; 6 a budget is reached, checkpoint saved; 75 preempted, checkpoint saved,
-worth retrying; 130 or 143 stopped by Ctrl-C or SIGTERM, checkpoint saved.`
+const exitCodesHelp =
+  'Exit codes: 0 done; 1 failed; 2 the request was wrong (flag, file, shape or data); 3 the loss diverged; ' +
+  '4 does not fit in memory; 5 a worker is lost; 6 a budget is reached, checkpoint saved; 75 preempted, checkpoint saved, ' +
+  'worth retrying; 130 or 143 stopped by Ctrl-C or SIGTERM, checkpoint saved.'
 
 /** @returns the exit code */
 export async function run(args: readonly string[]): Promise<number> {
@@ -43,6 +46,7 @@ async function runCommand(args: readonly string[]): Promise<number> {
     return exitCodes.done
   }
   const flags = { ...command.flags, ...jsonFlag }
+  refuseBadBooleans(rest, flags, command.name)
   const { words, argv } = await parse(parser, rest, command)
   refuseUnknown(words, flags, command.name)
   checkCount(words, command)
@@ -82,7 +86,7 @@ function generalHelp(): Promise<string> {
   const lines = Object.entries(commands).map(([name, { describe }]) => `  ${name.padEnd(width)}  ${describe}`)
   return Promise.resolve(
     `Talweg trains models by gradient descent, from TypeScript.\n\nUsage: talweg COMMAND [flags]\n\nCommands:\n${lines.join('\n')}\n\n` +
-      `talweg COMMAND --help tells of a command's flags; talweg --version prints the version.\n${exitCodesHelp}`,
+      `talweg COMMAND --help tells of a command's flags; talweg --version prints the version.\n\n${exitCodesHelp.replaceAll('; ', ';\n  ').replace(': ', ':\n  ')}`,
   )
 }
 
@@ -105,10 +109,17 @@ async function parse(
 function checkCount(words: readonly string[], { name, args }: Command): void {
   if (words.length < args.length) {
     const missing = args[words.length]
-    throw badFlag(name, `${missing.name} is missing: ${missing.describe.replace(/\.$/, '')}`, `talweg ${name} --help shows how it is used`)
+    throw badFlag(
+      name,
+      `${missing.name} is missing: ${missing.describe.replace(/\.$/, '')}`,
+      `talweg ${name} --help shows how it is used`,
+    )
   }
   if (words.length > args.length) {
-    throw badFlag(name, `"${words[args.length]}" is one argument too many; it takes ${args.map((arg) => arg.name).join(' ') || 'none'}`)
+    throw badFlag(
+      name,
+      `"${words[args.length]}" is one argument too many; it takes ${args.map((arg) => arg.name).join(' ') || 'none'}`,
+    )
   }
 }
 
@@ -119,6 +130,6 @@ function unknownCommand(name: string): TalwegError {
     code: 'UNKNOWN_FLAG',
     operation: 'talweg',
     problem: isFlag ? `there is no flag ${name} before a command` : `there is no command "${name}"`,
-    hint: near === undefined ? 'talweg --help lists the commands' : `did you mean ${near}?`,
+    hint: near === undefined ? 'talweg --help lists the commands' : `did you mean ${near}`,
   })
 }

@@ -21,7 +21,11 @@ export async function readSettingsFile(file: string): Promise<Settings> {
   const document = parseDocument(text, { prettyErrors: true })
   const [error] = document.errors
   if (error !== undefined) {
-    throw invalid(file, `it is not ${path.extname(file) === '.json' ? 'JSON' : 'YAML'}: ${error.message.split('\n')[0].replace(/ at line.*$/, '')}`, error.linePos?.[0].line)
+    throw invalid(
+      file,
+      `it is not ${path.extname(file) === '.json' ? 'JSON' : 'YAML'}: ${error.message.split('\n')[0].replace(/ at line.*$/, '')}`,
+      error.linePos?.[0].line,
+    )
   }
   const settings: unknown = document.toJS()
   if (settings === null) return {}

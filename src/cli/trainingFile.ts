@@ -19,9 +19,15 @@ import { TalwegError, type ErrorPlace } from '../core/errors.js'
 export async function loadDefaultExport(file: string): Promise<unknown> {
   const absolute = path.resolve(file)
   if (!existsSync(absolute)) {
-    throw new TalwegError({ code: 'FILE_NOT_FOUND', operation: 'train', problem: `there is no file "${file}"`, place: { file: absolute } })
+    throw new TalwegError({
+      code: 'FILE_NOT_FOUND',
+      operation: 'train',
+      problem: `there is no file "${file}"`,
+      place: { file: absolute },
+    })
   }
-  if (statSync(absolute).isDirectory()) throw invalid('it is a folder', { file: absolute }, 'name the training file in it')
+  if (statSync(absolute).isDirectory())
+    throw invalid('it is a folder', { file: absolute }, 'name the training file in it')
   const talweg = await import('../index.js')
   const jiti = createJiti(pathToFileURL(absolute).href, { virtualModules: { talweg }, interopDefault: false })
   let loaded: unknown

@@ -27,7 +27,9 @@ export async function openEngine(
     return await factories.native(options)
   } catch (error) {
     if (!(error instanceof TalwegError) || error.code !== 'ENGINE_UNAVAILABLE') throw error
-    notify(`using the portable engine, several times slower: ${error.problem}. For the native one: ${error.hint ?? 'see talweg doctor'}`)
+    notify(
+      `using the portable engine, several times slower: ${error.problem}. For the native one: ${error.hint ?? 'see talweg doctor'}`,
+    )
     return factories.portable(options)
   }
 }

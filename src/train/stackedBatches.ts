@@ -82,7 +82,10 @@ export function batchOf({ inputs }: Stack, step: number): Batch {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, { dtype, shape, data }]): [string, TensorData] => {
       const size = numElements(shape.slice(1))
-      return [name, { dtype, shape: [1, ...shape.slice(1)], data: data.subarray(step * size, (step + 1) * size) as HostArray }]
+      return [
+        name,
+        { dtype, shape: [1, ...shape.slice(1)], data: data.subarray(step * size, (step + 1) * size) as HostArray },
+      ]
     }),
   )
 }

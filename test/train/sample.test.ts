@@ -18,7 +18,8 @@ test('temperature 0 takes the likeliest token', () => {
 test('drawn tokens follow the softmax of the logits, and the same seed and place draw the same', () => {
   const counts = [0, 0, 0, 0]
   const numDraws = 20_000
-  for (let position = 0; position < numDraws; position++) counts[chooseToken(logits, position, { temperature: 1, seed: 3 })]++
+  for (let position = 0; position < numDraws; position++)
+    counts[chooseToken(logits, position, { temperature: 1, seed: 3 })]++
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0)
   for (const [token, logit] of logits.entries()) {
     const expected = Math.exp(logit) / total
@@ -29,7 +30,11 @@ test('drawn tokens follow the softmax of the logits, and the same seed and place
 
 test('top-k and top-p draw from the likeliest only', () => {
   const drawn = (options: { topK?: number; topP?: number }): Set<number> =>
-    new Set(Array.from({ length: 2000 }, (_, position) => chooseToken(logits, position, { temperature: 2, seed: 1, ...options })))
+    new Set(
+      Array.from({ length: 2000 }, (_, position) =>
+        chooseToken(logits, position, { temperature: 2, seed: 1, ...options }),
+      ),
+    )
   assert.deepEqual([...drawn({ topK: 2 })].toSorted(), [1, 3])
   assert.deepEqual([...drawn({ topK: 1 })], [1])
   // At temperature 2 the two likeliest have 0.455 and 0.276 of the probability.
@@ -45,7 +50,8 @@ test('with the cache the tokens are those of whole passes over the text, also be
   const model = new GPT({ vocabulary, context, layers: 2, heads: 2, width: 8 })
   const parameters = new Map([...model.namedParameters()].map(([name, { type }]) => [name, randomTensor(name, type)]))
   const generated: number[] = []
-  for await (const token of generateTokens(model, parameters, engine, [1, 2], 9, { temperature: 0, seed: 1 })) generated.push(token)
+  for await (const token of generateTokens(model, parameters, engine, [1, 2], 9, { temperature: 0, seed: 1 }))
+    generated.push(token)
   const text = [1, 2]
   let start = 0
   for (const token of generated) {
@@ -56,10 +62,17 @@ test('with the cache the tokens are those of whole passes over the text, also be
   assert.equal(generated.length, 9)
 })
 
-async function likeliestAfter(model: GPT, parameters: ReadonlyMap<string, TensorData>, text: readonly number[]): Promise<number> {
+async function likeliestAfter(
+  model: GPT,
+  parameters: ReadonlyMap<string, TensorData>,
+  text: readonly number[],
+): Promise<number> {
   const engine = createReferenceEngine()
   const named = [...model.namedParameters()]
-  const inputs = [...named.map(([name, { type }]) => ({ name, type })), { name: 'tokens', type: tensorType('i32', [1, text.length]) }]
+  const inputs = [
+    ...named.map(([name, { type }]) => ({ name, type })),
+    { name: 'tokens', type: tensorType('i32', [1, text.length]) },
+  ]
   const graph = trace('whole', inputs, (...tensors) => {
     const values = new Map(named.map(([, parameter], index) => [parameter, tensors[index]]))
     return withParameters({ training: false, values, updates: new Map() }, () => ({
@@ -67,7 +80,10 @@ async function likeliestAfter(model: GPT, parameters: ReadonlyMap<string, Tensor
     }))
   })
   const executable = await engine.load(compileGraph(graph, engine).program, new Map())
-  const results = await executable.run({ ...Object.fromEntries(parameters), tokens: tensorData('i32', [1, text.length], text) })
+  const results = await executable.run({
+    ...Object.fromEntries(parameters),
+    tokens: tensorData('i32', [1, text.length], text),
+  })
   const last = results.logits.data.slice(numElements(results.logits.shape) - vocabulary)
   return last.indexOf(Math.max(...last))
 }

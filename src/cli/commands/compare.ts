@@ -24,7 +24,8 @@ interface Difference {
 
 export const compare = defineCommand({
   name: 'compare',
-  describe: "Tell whether two runs' checkpoints have the same bits, and if not, the first step and parameter that differ",
+  describe:
+    "Tell whether two runs' checkpoints have the same bits, and if not, the first step and parameter that differ",
   args: [
     { name: 'RUN', describe: "A run's folder, its name under runs/, or one checkpoint's folder" },
     { name: 'RUN', describe: 'Another one' },
@@ -40,7 +41,9 @@ export const compare = defineCommand({
       difference = differenceOf(await loadCheckpoint(first.folderOf(step)), await loadCheckpoint(second.folderOf(step)))
       if (difference !== undefined) break
     }
-    output.result({ same: difference === undefined, steps, first: difference ?? null }, () => describe(steps, difference))
+    output.result({ same: difference === undefined, steps, first: difference ?? null }, () =>
+      describe(steps, difference),
+    )
     return difference === undefined ? exitCodes.done : exitCodes.failed
   },
 })
@@ -54,7 +57,12 @@ interface Checkpoints {
 async function findCheckpoints(given: string): Promise<Checkpoints> {
   const folder = existsSync(given) ? given : path.join('runs', given)
   if (!existsSync(folder)) {
-    throw new TalwegError({ code: 'FILE_NOT_FOUND', operation: 'compare', problem: `there is no run "${given}"`, place: { file: given } })
+    throw new TalwegError({
+      code: 'FILE_NOT_FOUND',
+      operation: 'compare',
+      problem: `there is no run "${given}"`,
+      place: { file: given },
+    })
   }
   if (existsSync(path.join(folder, 'manifest.json'))) {
     const { manifest } = await loadCheckpoint(folder)
@@ -66,7 +74,8 @@ async function findCheckpoints(given: string): Promise<Checkpoints> {
 }
 
 function nothingInCommon(first: Checkpoints, second: Checkpoints): TalwegError {
-  const list = ({ name, steps }: Checkpoints): string => `${shortPath(name)} has ${steps.length === 0 ? 'no checkpoint' : `steps ${steps.join(', ')}`}`
+  const list = ({ name, steps }: Checkpoints): string =>
+    `${shortPath(name)} has ${steps.length === 0 ? 'no checkpoint' : `steps ${steps.join(', ')}`}`
   return new TalwegError({
     code: 'CHECKPOINT_MISMATCH',
     operation: 'compare',
@@ -88,8 +97,10 @@ function differenceOf(left: LoadedCheckpoint, right: LoadedCheckpoint): Differen
 type TensorDifference = Omit<Difference, 'step' | 'part' | 'tensor'>
 
 function compareTensors(left: TensorData | undefined, right: TensorData | undefined): TensorDifference | undefined {
-  if (left === undefined || right === undefined) return { problem: `only the ${left === undefined ? 'second' : 'first'} run has it` }
-  if (!sameType(left, right)) return { problem: `it is ${formatType(left)} in the first run and ${formatType(right)} in the second` }
+  if (left === undefined || right === undefined)
+    return { problem: `only the ${left === undefined ? 'second' : 'first'} run has it` }
+  if (!sameType(left, right))
+    return { problem: `it is ${formatType(left)} in the first run and ${formatType(right)} in the second` }
   if (Buffer.compare(asBytes(left), asBytes(right)) === 0) return undefined
   return measure(left, right)
 }

@@ -29,7 +29,8 @@ interface Finding {
 
 export const doctor = defineCommand({
   name: 'doctor',
-  describe: "Show which engines and launchers work here, and for each that doesn't, what is missing and how to install it",
+  describe:
+    "Show which engines and launchers work here, and for each that doesn't, what is missing and how to install it",
   args: [],
   flags: {},
   examples: [['talweg doctor --json', 'The same, for programs']],
@@ -85,12 +86,16 @@ function nativeInstall(): string {
     ...(isOnPath('cmake') ? [] : ['cmake']),
     ...(hasOneDnn() ? [] : ['libdnnl-dev']),
   ]
-  return missing.length === 0 ? './setup' : `${installCommand(missing.join(' '), 'gcc-c++ make cmake onednn-devel')} && ./setup`
+  return missing.length === 0
+    ? './setup'
+    : `${installCommand(missing.join(' '), 'gcc-c++ make cmake onednn-devel')} && ./setup`
 }
 
 function installCommand(debian: string, fedora: string): string {
   const asRoot = process.getuid?.() === 0 ? '' : 'sudo '
-  return isOnPath('dnf') && !isOnPath('apt-get') ? `${asRoot}dnf install -y ${fedora}` : `${asRoot}apt-get install -y ${debian}`
+  return isOnPath('dnf') && !isOnPath('apt-get')
+    ? `${asRoot}dnf install -y ${fedora}`
+    : `${asRoot}apt-get install -y ${debian}`
 }
 
 function hasOneDnn(): boolean {
@@ -100,7 +105,9 @@ function hasOneDnn(): boolean {
 }
 
 function isOnPath(program: string): boolean {
-  return (process.env.PATH ?? '').split(path.delimiter).some((folder) => folder !== '' && existsSync(path.join(folder, program)))
+  return (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .some((folder) => folder !== '' && existsSync(path.join(folder, program)))
 }
 
 interface LauncherCheck {
@@ -137,7 +144,9 @@ async function checkLauncher({ name, program, versionArguments, install }: Launc
     return { name, works: true, detail: stdout.split('\n')[0].trim() }
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    const detail = isMissing ? `there is no ${program} on the PATH` : `${program} fails: ${(error as Error).message.split('\n')[0]}`
+    const detail = isMissing
+      ? `there is no ${program} on the PATH`
+      : `${program} fails: ${(error as Error).message.split('\n')[0]}`
     return { name, works: false, detail, install: install() }
   }
 }

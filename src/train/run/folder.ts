@@ -76,7 +76,9 @@ export class RunFolder {
       throw new TalwegError({
         code: 'FILE_NOT_FOUND',
         operation: 'run',
-        problem: existsSync(this.path) ? `there is no ${trainingName} in this folder: it is no run` : `there is no run "${this.path}"`,
+        problem: existsSync(this.path)
+          ? `there is no ${trainingName} in this folder: it is no run`
+          : `there is no run "${this.path}"`,
         hint: `runs are kept under ${runsFolder}/`,
         place: { file },
       })
@@ -84,7 +86,13 @@ export class RunFolder {
     try {
       return JSON.parse(text) as RunDescription
     } catch (cause) {
-      throw new TalwegError({ code: 'INVALID_FILE', operation: 'run', problem: 'it is not JSON', place: { file }, cause })
+      throw new TalwegError({
+        code: 'INVALID_FILE',
+        operation: 'run',
+        problem: 'it is not JSON',
+        place: { file },
+        cause,
+      })
     }
   }
 }
@@ -113,7 +121,9 @@ export async function defaultRunFolder(file: string, resume: boolean): Promise<s
   const stem = path.basename(file).replace(/\.[^.]*$/, '')
   const base = path.join(runsFolder, stem)
   const taken = await readdir(runsFolder).catch((): string[] => [])
-  const numbers = taken.map((name) => (name === stem ? 1 : Number(new RegExp(`^${escape(stem)}-(\\d+)$`).exec(name)?.[1] ?? 0)))
+  const numbers = taken.map((name) =>
+    name === stem ? 1 : Number(new RegExp(`^${escape(stem)}-(\\d+)$`).exec(name)?.[1] ?? 0),
+  )
   const last = Math.max(0, ...numbers)
   const numbered = (count: number): string => (count <= 1 ? base : `${base}-${count}`)
   return resume ? numbered(last) : numbered(last + 1)

@@ -26,7 +26,12 @@ export class RunRecorder {
   /** @param step the step from which the run goes on; reports after it are cut */
   static async open(folder: RunFolder, step: number): Promise<RunRecorder> {
     const previous = await cutReportsAfter(folder.metrics, step)
-    return new RunRecorder(folder, await MetricsLog.open(folder.metrics), await EventFile.create(folder.path, step + 1), previous)
+    return new RunRecorder(
+      folder,
+      await MetricsLog.open(folder.metrics),
+      await EventFile.create(folder.path, step + 1),
+      previous,
+    )
   }
 
   /** Throws what an earlier write has failed with. */

@@ -28,7 +28,9 @@ const streamTag = 0x73616d70
  */
 export function chooseToken(logits: ArrayLike<number>, position: number, options: SamplingOptions): number {
   const { temperature, topK = logits.length, topP = 1, seed } = options
-  const order = Array.from({ length: logits.length }, (_, token) => token).sort((a, b) => logits[b] - logits[a] || a - b)
+  const order = Array.from({ length: logits.length }, (_, token) => token).sort(
+    (a, b) => logits[b] - logits[a] || a - b,
+  )
   if (temperature === 0) return order[0]
   const candidates = order.slice(0, Math.max(1, topK))
   const weights = candidates.map((token) => Math.exp((logits[token] - logits[order[0]]) / temperature))

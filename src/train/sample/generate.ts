@@ -58,22 +58,35 @@ export async function* generateTokens(
 }
 
 /** Puts tokens through the model at places from `position` on; the logits after the last. */
-async function feed({ executable, vocabulary }: TokenProgram, tokens: readonly number[], position: number): Promise<Float32Array> {
+async function feed(
+  { executable, vocabulary }: TokenProgram,
+  tokens: readonly number[],
+  position: number,
+): Promise<Float32Array> {
   const steps = tokens.length
   const { logits } = await executable.run(
     {
       token: tensorData('i32', [steps, 1], tokens),
-      position: tensorData('i32', [steps], tokens.map((_, index) => position + index)),
+      position: tensorData(
+        'i32',
+        [steps],
+        tokens.map((_, index) => position + index),
+      ),
     },
     { steps },
   )
   return (logits.data as Float32Array).subarray((steps - 1) * vocabulary)
 }
 
-async function loadProgram(model: GPT, parameters: ReadonlyMap<string, TensorData>, engine: Engine): Promise<TokenProgram> {
+async function loadProgram(
+  model: GPT,
+  parameters: ReadonlyMap<string, TensorData>,
+  engine: Engine,
+): Promise<TokenProgram> {
   const named = model.namedParameters()
   const buffers = new Map<string, EngineBuffer>()
-  for (const [name, { type }] of named) buffers.set(name, engine.allocate(type, checkedParameter(name, type, parameters)))
+  for (const [name, { type }] of named)
+    buffers.set(name, engine.allocate(type, checkedParameter(name, type, parameters)))
   const caches = cacheTypes(model)
   for (const { name, type } of caches) buffers.set(name, engine.allocate(type, tensorData(type.dtype, type.shape)))
   const state = Object.fromEntries([
@@ -106,7 +119,11 @@ function cacheTypes(model: GPT): NamedType[] {
   ])
 }
 
-function traceToken(model: GPT, named: ReadonlyMap<string, AnyParameter>, caches: readonly NamedType[]): ReturnType<typeof trace> {
+function traceToken(
+  model: GPT,
+  named: ReadonlyMap<string, AnyParameter>,
+  caches: readonly NamedType[],
+): ReturnType<typeof trace> {
   const inputs: NamedType[] = [
     ...Array.from(named, ([name, { type }]) => ({ name, type })),
     ...caches,
@@ -118,7 +135,10 @@ function traceToken(model: GPT, named: ReadonlyMap<string, AnyParameter>, caches
     const get = (name: string): AnyTensor => byName.get(name)!
     const values = new Map(Array.from(named, ([name, parameter]) => [parameter, get(name)]))
     return withParameters({ training: false, values, updates: new Map() }, () => {
-      const layers = model.blocks.map((_, layer) => ({ key: get(cacheName(layer, 'key')), value: get(cacheName(layer, 'value')) }))
+      const layers = model.blocks.map((_, layer) => ({
+        key: get(cacheName(layer, 'key')),
+        value: get(cacheName(layer, 'value')),
+      }))
       const token = reshape(get('token'), [1, 1]) as AnyTensor as Tensor<Shape, 'i32'>
       const { logits, caches: grown } = model.forwardCached(token, layers, get('position'))
       const results: Record<string, AnyTensor> = { logits: reshape(logits, [model.options.vocabulary]) }
