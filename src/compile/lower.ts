@@ -3,15 +3,14 @@
  * become values of the buffers they look into, and everything else becomes an instruction.
  */
 import { invariant } from '../core/errors.js'
-import type { InstructionOperation } from '../engine/program.js'
-import type { Instruction, Program, ProgramValue } from '../engine/program.js'
-import type { BufferStorage } from '../engine/program.js'
-import { sameType, sizeBytes } from '../core/shape.js'
+import type { BufferStorage, Instruction, InstructionOperation, Program, ProgramValue } from '../engine/program.js'
+import { formatType, sameType, sizeBytes } from '../core/shape.js'
 import { parameterName, type Graph, type Node, type Value } from '../graph/index.js'
 import { labelOf } from './label.js'
-import { lowerBody } from './lowerBody.js'
+import { Bodies } from './lowerBody.js'
 import { planMemory, type Draft, type DraftInstruction, type DraftStorage, type DraftValue, type MemoryFigures, type PlannedMemory } from './memory/index.js' // prettier-ignore
 import type { CompileOptions, CompileTarget } from './options.js'
+import { Texts } from './text.js'
 import { isView, type ViewPlan } from './views.js'
 
 export interface Lowered {
@@ -35,13 +34,22 @@ export function lower(
   return { program: lowering.program(draft, memory), plan: memory.figures, draft }
 }
 
-/** Asks the engine before anything has a place: an instruction's `buffer`s say only which values lie together. */
+/** Asks the engine, once for all instructions that are alike, before anything has a place: `buffer`s mean nothing yet. */
 function findScratchSizes({ instructions, values }: Draft, target: CompileTarget): number[] {
   if (target.scratchBytes === undefined) return instructions.map(() => 0)
   const unplaced = values.map(({ storage, ...value }): ProgramValue => ({ ...value, buffer: storage }))
+  const texts = new Texts()
+  const known = new Map<string, number>()
   return instructions.map((instruction) => {
-    const asked = { ...instruction, lastUses: [], label: instruction.operation } as unknown as Instruction
-    return target.scratchBytes!(asked, unplaced)
+    const { operation, attributes, inputs, outputs, body } = instruction
+    const types = [...inputs, ...outputs].map(
+      (value) => `${formatType(values[value])}${values[value].strides?.join() ?? ''}`,
+    )
+    const text = `${operation} ${texts.of(attributes)} ${types.join(' ')} ${body === undefined ? '' : texts.identityOf(body)}`
+    const asked = { ...instruction, lastUses: [], label: operation } as unknown as Instruction
+    const sizeBytes = known.get(text) ?? target.scratchBytes!(asked, unplaced)
+    known.set(text, sizeBytes)
+    return sizeBytes
   })
 }
 
@@ -49,6 +57,7 @@ class Lowering {
   private readonly storages: DraftStorage[] = []
   private readonly values: DraftValue[] = []
   private readonly indices = new Map<Value, number>()
+  private readonly bodies = new Bodies()
   private readonly nodes: readonly Node[]
   private readonly outputs: readonly { readonly name: string; readonly value: Value }[]
   private readonly outputRoots: ReadonlySet<Value>
@@ -73,7 +82,7 @@ class Lowering {
       attributes: node.attributes,
       inputs: node.inputs.map((input) => this.indexOf(input)),
       outputs: node.outputs.map((output) => this.indexOf(output)),
-      body: node.decomposition && lowerBody(node.decomposition),
+      body: node.decomposition && this.bodies.of(node.decomposition),
     }))
     return { storages: this.storages, values: this.values, instructions, state: this.state() }
   }

@@ -6,11 +6,12 @@
  */
 import type { CompositeCall, OperationName } from '../../core/operations.js'
 import type { Node, Value } from '../../graph/index.js'
+import { Texts } from '../text.js'
 
 /** What has been computed so far, by what it is. */
 export class Expressions {
   private readonly known = new Map<string, readonly Value[]>()
-  private readonly keys = new AttributeKeys()
+  private readonly keys = new ExpressionKeys()
 
   /** The results of the same expression computed before, or of `compute`. */
   once(expression: Expression, inputs: readonly Value[], compute: () => readonly Value[]): readonly Value[] {
@@ -40,42 +41,14 @@ const commutative: ReadonlySet<OperationName> = new Set<OperationName>([
 const namedByContents: ReadonlySet<string> = new Set(['elementwise', 'dotEpilogue', 'remat'])
 
 /** Text that two nodes share exactly if they compute the same. */
-class AttributeKeys {
-  private readonly identities = new Map<object, number>()
+class ExpressionKeys {
+  private readonly texts = new Texts()
 
   keyOf({ operation, attributes, decomposition }: Expression, inputs: readonly Value[]): string {
     let operands = inputs.map(({ node, index }) => (index === 0 ? node.id : node.id + index / 1024))
     if (commutative.has(operation)) operands = operands.sort((a, b) => a - b)
-    const inside =
-      operation === 'composite' && namedByContents.has((attributes as CompositeCall).name)
-        ? this.identity(decomposition!)
-        : ''
-    return `${operation}|${operands.join()}|${this.textOf(attributes)}|${inside}`
-  }
-
-  private textOf(value: unknown): string {
-    if (Array.isArray(value)) return `[${value.map((element) => this.textOf(element)).join()}]`
-    if (ArrayBuffer.isView(value)) return this.keyOfData(value as Uint8Array)
-    if (typeof value === 'object' && value !== null) {
-      let text = ''
-      for (const [name, entry] of Object.entries(value)) text += `${name}:${this.textOf(entry)};`
-      return `{${text}}`
-    }
-    return Object.is(value, -0) ? '-0' : String(value)
-  }
-
-  /** Small constants are compared by their bits, large ones by identity. */
-  private keyOfData(data: Uint8Array): string {
-    if (data.byteLength > maxComparedBytes) return `#${this.identity(data)}`
-    return `"${new Uint8Array(data.buffer, data.byteOffset, data.byteLength).join()}"`
-  }
-
-  private identity(object: object): number {
-    const known = this.identities.get(object)
-    if (known !== undefined) return known
-    this.identities.set(object, this.identities.size)
-    return this.identities.size - 1
+    const isNamedByContents = operation === 'composite' && namedByContents.has((attributes as CompositeCall).name)
+    const inside = isNamedByContents ? this.texts.identityOf(decomposition!) : ''
+    return `${operation}|${operands.join()}|${this.texts.of(attributes)}|${inside}`
   }
 }
-
-const maxComparedBytes = 1024
