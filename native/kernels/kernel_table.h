@@ -18,8 +18,8 @@
 
 namespace talweg::kernels {
 
-/// Work (about one vector lane's operation each) under which a kernel doesn't wake the team: about 4 µs of one core.
-constexpr int64_t serialWork = 32 * 1024;
+/// Work, in vector operations, under which a kernel doesn't wake the team: a few µs of one core.
+constexpr int64_t serialWork = 8 * 1024;
 
 struct KernelTable {
   const char* target;  // "avx512bf16", "avx512", "avx2", "portable"

@@ -9,11 +9,14 @@
 
 namespace talweg::kernels {
 
+/// Columns that one task of a reduction over rows handles at a time.
+constexpr int64_t reduceTileColumns = 1024;
+
 /// A planned reduction in canonical loops: for each kept index, over the reduced ones.
 struct ReducePlan {
   enum class Form : uint8_t {
-    empty,    // nothing kept: no output element
-    fill,     // nothing reduced: the initial value everywhere
+    empty,    // no result element
+    fill,     // nothing to combine: the initial value everywhere
     rows,     // the innermost reduced dimension is contiguous
     columns,  // the innermost kept dimension is contiguous
     general,
@@ -21,14 +24,15 @@ struct ReducePlan {
   Form form;
   Combine combine;
   DType dtype, resultDType;
-  int keptRank, reducedRank;  // outermost first; rows: without the contiguous reduced one; columns: without the kept one
-  int64_t keptSizes[maxRank], keptStrides[maxRank];  // strides of the source, in elements
+  // Outer loops, outermost first, strides of the source in elements. Without the inner dimension that the form names.
+  int keptRank, reducedRank;
+  int64_t keptSizes[maxRank], keptStrides[maxRank];
   int64_t reducedSizes[maxRank], reducedStrides[maxRank];
-  int64_t innerSize;      // rows: length of the contiguous reduced run; columns: of the contiguous kept run
+  int64_t innerSize;      // rows: length of the contiguous reduced run; columns: of the contiguous kept run; else 1
   int64_t numKept;        // product of keptSizes
   int64_t numReduced;     // product of reducedSizes
-  int64_t chunkSize;      // reduced elements (rows form, one long row: of the run; otherwise of reducedSizes) in a chunk
-  int64_t numChunks;
+  // The reduced elements are cut into chunks: of the outer reduced positions, or (rows, numReduced 1) of the run.
+  int64_t chunkSize, numChunks;
   int64_t scratchBytes;   // to be given to the kernel, 64-byte aligned; 0: none
 };
 

@@ -18,8 +18,8 @@
 // the width or more give 0 (or the sign); `convert` of a float to an integer truncates, saturates, and takes NaN to 0;
 // a bool is 0 or 1. `maximum` and `minimum` propagate NaN; `sign` of NaN is NaN; of -0 is -0.
 //
-// In place: an output may be the very memory of an input whose view is contiguous over the whole shape (same element
-// size, same strides). Any other overlap of an output with an input or an output is not allowed.
+// In place: an output may be the very memory of an input if both have the same element size and the same strides over
+// the shape, without repetition. Any other overlap of an output with an input or an output is not allowed.
 #pragma once
 
 #include <initializer_list>
@@ -129,62 +129,61 @@ struct ProgramSource {
   void output(int value, const Dims& strides);
 };
 
-/// Where a planned value is held while a block is computed.
+/// Where a planned value is held while a block is computed. Values whose lifetimes don't overlap share memory.
 struct ProgramRegister {
-  enum class Kind : uint8_t {
-    scalar,     // one vector of equal lanes, filled once
-    block,      // a block in the scratch memory
-  };
-  Kind kind;
   DType dtype;
-  int32_t offsetBytes;  // in the scratch memory of a thread
+  bool isScalar;        // equal in all elements: one vector, filled once a thread
+  int32_t offsetBytes;  // in a thread's scratch memory
 };
 
-/// A planned instruction: registers instead of values.
+/// A planned instruction. Its operands and result are registers, numbered like the source's values.
 struct PlannedInstruction {
   Opcode opcode;
   DType dtype;         // of the result
-  DType operandDType;  // of the last operand (comparisons, conversions, select)
+  DType operandDType;  // of the last operand: what is compared, converted or selected
   int16_t result;
   int16_t operands[3];
-  int64_t immediate;   // iota: number of elements per index
+  int64_t immediate;   // constant: its bits; iota: number of elements with one index
   int64_t iotaSize;    // iota: size of the dimension
 };
 
 /// A planned input or output.
 struct PlannedView {
   enum class Access : uint8_t {
-    scalar,      // one element for all
+    scalar,      // inputs: one element for all
     contiguous,  // row-major over the whole shape: used where it lies
-    periodic,    // the same row for every row: read once where rows are short, used where it lies where they are long
-    strided,     // anything else: gathered row by row
+    periodic,    // inputs: every row the same, contiguous within it
+    strided,     // anything else: row by row
   };
   Access access;
   DType dtype;
   int16_t reg;
-  int64_t strides[maxRank];  // over the planned dimensions
+  int16_t instruction;        // inputs: the last that reads it; outputs: the one that makes it, or -1
+  int64_t strides[maxRank];   // over the planned dimensions
 };
 
 /// A planned program, as the kernel sees it: pointers into the `VectorProgram` that owns it.
 struct VectorProgramView {
-  int rank;                      // planned dimensions, at least 1
+  int rank;  // planned dimensions, at least 1; the last is a row
   int64_t sizes[maxRank];
-  int64_t count;                 // product of the sizes
-  int64_t rowsPerBlock;          // rows of the last dimension in a block, or 1
-  int64_t blockSize;             // elements of a block: rowsPerBlock rows, or a piece of one row
-  int numInputs, numOutputs, numInstructions, numRegisters, numSetupInstructions;
+  int64_t rowSize, numRows;
+  int64_t rowsPerBlock;   // above 1: blocks are whole rows; 1: blocks are pieces of a row
+  int64_t blockSize;      // elements of a full block
+  int64_t workPerElement; // rough cost, to decide about threads
+  int numInputs, numOutputs, numInstructions, numSetupInstructions, numRegisters;
   const PlannedView* inputs;
   const PlannedView* outputs;
-  const PlannedInstruction* instructions;  // the first numSetupInstructions are constants, filled once a thread
+  const PlannedInstruction* instructions;  // the first numSetupInstructions have scalar results: run once a thread
   const ProgramRegister* registers;
-  int64_t workPerElement;        // rough cost, to decide about threads
 };
 
+/// Elements are handled this many at a time: registers are padded to a multiple of it.
+constexpr int64_t programQuantum = 16;
 /// Scratch memory of a thread, on its stack: all registers of a program fit in it.
 constexpr int64_t programScratchBytes = 48 * 1024;
-/// Most distinct values alive at once that a program may need; `VectorProgram` refuses more (split the group).
-constexpr int maxProgramRegisters = 250;
-constexpr int maxProgramViews = 64;  // inputs plus outputs
+/// Most values (inputs and instructions) and views of a program; larger groups must be split.
+constexpr int maxProgramValues = 400;
+constexpr int maxProgramViews = 96;
 
 /// A planned program. Immutable, movable, not copyable; may be run from any thread.
 class VectorProgram {

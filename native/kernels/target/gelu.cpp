@@ -1,0 +1,97 @@
+// GELU in both its forms, and its gradient, in one vectorised pass each.
+//
+//   tanh form: y = x s, s = logistic(2 u), u = sqrt(2/pi) (x + 0.044715 x^3), for 0.5 (1 + tanh u) = logistic(2 u)
+//   erf form:  y = x s, s = 0.5 (1 + erf(x / sqrt 2))
+//
+// and dx = dy (s + x s').
+#include "rows.h"
+
+namespace talweg::kernels::TALWEG_TARGET_NAMESPACE {
+namespace {
+
+constexpr float twiceTanhScale = 2 * 0.797884561f;  // 2 sqrt(2 / pi)
+constexpr float tanhCubic = 0.044715f;
+constexpr float inverseSqrtTwo = 0.707106781f;
+constexpr float inverseSqrtTwoPi = 0.398942280f;
+
+/// s
+template <Gelu form>
+TALWEG_INLINE F32 gate(F32 x) {
+  if constexpr (form == Gelu::erf) return fma(erf(x * inverseSqrtTwo), 0.5f, 0.5f);
+  const F32 twiceU = x * twiceTanhScale * fma(x * x, tanhCubic, 1.0f);
+  return 1.0f / (1.0f + exp(-twiceU));
+}
+
+/// s + x s'
+template <Gelu form>
+TALWEG_INLINE F32 slope(F32 x) {
+  const F32 s = gate<form>(x);
+  if constexpr (form == Gelu::erf) return fma(x * inverseSqrtTwoPi, exp(x * x * -0.5f), s);
+  const F32 inner = fma(x * x, 3 * tanhCubic, 1.0f) * twiceTanhScale;
+  return fma(x * inner, s * (1.0f - s), s);
+}
+
+constexpr int64_t blockElements = 4096;
+constexpr int64_t stepsPerElement = 24;
+
+/// body(index, count) for each vector of all elements, a block at a time.
+template <class Body>
+void forAll(int64_t count, const Body& body) {
+  const int64_t numBlocks = ceilDiv(count, blockElements);
+#pragma omp parallel for schedule(static) if (isWorthThreads(count * stepsPerElement))
+  for (int64_t block = 0; block < numBlocks; block++) {
+    const int64_t begin = block * blockElements;
+    forEachVector(smaller(count - begin, blockElements), [&](int64_t i, int64_t n) { body(begin + i, n); });
+  }
+}
+
+template <Gelu form, class X, class Y>
+void forward(int64_t count, const X* x, Y* y) {
+  forAll(count, [&](int64_t i, int64_t n) {
+    const F32 v = loadUpTo(x + i, n);
+    storeUpTo(y + i, v * gate<form>(v), n);
+  });
+}
+
+template <Gelu form, class X, class G, class R>
+void backward(int64_t count, const X* x, const G* dy, R* dx) {
+  forAll(count, [&](int64_t i, int64_t n) {
+    storeUpTo(dx + i, loadUpTo(dy + i, n) * slope<form>(loadUpTo(x + i, n)), n);
+  });
+}
+
+}  // namespace
+
+void gelu(Gelu form, int64_t count, DType inputDType, const void* x, DType outputDType, void* y) {
+  withType(inputDType, [&](auto input) {
+    withType(outputDType, [&](auto output) {
+      const auto* from = static_cast<const decltype(input)*>(x);
+      auto* to = static_cast<decltype(output)*>(y);
+      if (form == Gelu::tanh) {
+        forward<Gelu::tanh>(count, from, to);
+      } else {
+        forward<Gelu::erf>(count, from, to);
+      }
+    });
+  });
+}
+
+void geluGradient(Gelu form, int64_t count, DType inputDType, const void* x, DType gradientDType, const void* dy,
+                  DType resultDType, void* dx) {
+  withType(inputDType, [&](auto input) {
+    withType(gradientDType, [&](auto gradient) {
+      withType(resultDType, [&](auto result) {
+        const auto* from = static_cast<const decltype(input)*>(x);
+        const auto* outer = static_cast<const decltype(gradient)*>(dy);
+        auto* to = static_cast<decltype(result)*>(dx);
+        if (form == Gelu::tanh) {
+          backward<Gelu::tanh>(count, from, outer, to);
+        } else {
+          backward<Gelu::erf>(count, from, outer, to);
+        }
+      });
+    });
+  });
+}
+
+}  // namespace talweg::kernels::TALWEG_TARGET_NAMESPACE
