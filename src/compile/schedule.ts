@@ -2,7 +2,7 @@
  * The order in which nodes are computed, chosen to keep little alive at once.
  *
  * The order in which the graph was traced is good already: forward, then backward in reverse. Three things improve it:
- * - what frees more memory than it takes, or takes next to none, is done as soon as it can be. So each parameter is
+ * - what frees as much memory as it takes, or takes next to none, is done as soon as it can be. So each parameter is
  *   updated as soon as its gradient is there, and the gradient's memory is free for the next one, unless something
  *   (a global norm) needs all gradients first;
  * - what needs nothing but parameters and constants is done just before it is first read;
@@ -168,8 +168,14 @@ class Scheduler {
       const index = stack.pop()!
       if (this.isDone[index] === 1) continue
       const urgent = this.emit(index).filter((candidate) => this.isUrgent(candidate))
-      stack.push(...urgent.sort((a, b) => this.priorities[b] - this.priorities[a]))
+      stack.push(...urgent.sort((a, b) => this.compareUrgency(b, a)))
     }
+  }
+
+  /** What frees memory comes before what only costs none; the rest by priority. */
+  private compareUrgency(one: number, other: number): number {
+    const difference = Number(this.changeBytes(other) < 0) - Number(this.changeBytes(one) < 0)
+    return difference !== 0 ? difference : this.priorities[one] - this.priorities[other]
   }
 
   /** Emits a node; returns the nodes that may have become urgent by it. */
@@ -192,15 +198,19 @@ class Scheduler {
     return touched
   }
 
-  /** Views and small results cost nothing and let others become ready; of the rest, what frees more than it takes. */
+  /** Whether a node is best done at once: it is ready, and what is in use won't grow by it. */
   private isUrgent(index: number): boolean {
-    if (this.waiting[index] > 0 || this.isDone[index] === 1) return false
+    return this.waiting[index] === 0 && this.isDone[index] === 0 && this.changeBytes(index) <= 0
+  }
+
+  /** What a node takes less what it frees. Views and small results count as nothing. */
+  private changeBytes(index: number): number {
     const node = this.graph.nodes[index]
-    if (isView(node, this.views)) return true
-    let change = 0
-    for (const output of node.outputs) if (!this.dependencies.kept.has(output)) change += sizeBytes(output.type)
-    if (change <= smallBytes && !node.outputs.some((output) => this.dependencies.kept.has(output))) return true
-    for (const root of this.arenaRoots(node)) if (this.readersLeft.get(root)!.size === 1) change -= sizeBytes(root.type)
-    return change < 0
+    if (isView(node, this.views)) return 0
+    let taken = 0
+    for (const output of node.outputs) if (!this.dependencies.kept.has(output)) taken += sizeBytes(output.type)
+    let freed = 0
+    for (const root of this.arenaRoots(node)) if (this.readersLeft.get(root)!.size === 1) freed += sizeBytes(root.type)
+    return (taken <= smallBytes ? 0 : taken) - freed
   }
 }

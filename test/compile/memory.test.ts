@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CompiledProgram, CompileTarget } from '../../src/compile/index.js'
+import { gradients, remat } from '../../src/autodiff/index.js'
+import type { AnyTensor } from '../../src/graph/index.js'
 import * as ops from '../../src/ops/index.js'
 import { apply } from '../../src/ops/lift.js'
 import { assertSameAsPlain, compileFor, fusing, graphOf, reference } from './support.js'
@@ -166,6 +168,21 @@ function waitsOf({ program }: CompiledProgram): number[] {
     return position - Math.max(...gradients)
   })
 }
+
+test('what is computed again is not kept: rematerialisation lowers the peak', async () => {
+  const wide = { shape: [32, 64] }
+  const step = (isRematerialised: boolean) =>
+    graphOf([wide, { shape: [64, 64] }], (x, w) => {
+      const layer = (h: AnyTensor): AnyTensor => ops.tanh(ops.matmul(ops.exp(ops.multiply(ops.matmul(h, w), 0.01)), w))
+      let h: AnyTensor = x
+      for (let index = 0; index < 6; index++) h = isRematerialised ? (remat(layer)(h) as AnyTensor) : layer(h)
+      return gradients(ops.sum(ops.square(h)), [w])
+    })
+  const kept = await assertSameAsPlain(step(false), fusing)
+  const again = await assertSameAsPlain(step(true), fusing)
+  assert.ok(again.plan.arenaBytes < 0.75 * kept.plan.arenaBytes, `${again.plan.arenaBytes} of ${kept.plan.arenaBytes}`)
+  assert.ok(again.program.instructions.length > kept.program.instructions.length)
+})
 
 test('the figures are those of the buffers', () => {
   const graph = graphOf([tile, { shape: [16] }], (x, y) => [ops.add(x, y), ops.add(ops.matmul(x, x), 1)])

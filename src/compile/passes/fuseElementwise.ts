@@ -4,7 +4,7 @@
  * several results (an optimiser's new parameter and its new moments come out of one).
  */
 import { isElementwise, type CompositeName } from '../../core/operations.js'
-import { sameShape } from '../../core/shape.js'
+import { sameShape, sizeBytes } from '../../core/shape.js'
 import type { Graph, Node, Value } from '../../graph/index.js'
 import { isCopiedInside, outline, type Group } from './outline.js'
 import { UnitOrder } from './unitOrder.js'
@@ -17,6 +17,9 @@ export interface GroupLimits {
 }
 
 export const defaultLimits: GroupLimits = { numViews: 48, numInstructions: 160 }
+
+/** Up to this size memory is not worth a pass. */
+const smallBytes = 4096
 
 export function fuseElementwise(
   graph: Graph,
@@ -72,9 +75,40 @@ class GroupFinder {
   private tryMerge(producer: Node, consumer: Node): void {
     const [one, other] = [this.order.unitOf(producer), this.order.unitOf(consumer)]
     if (one === other) return
-    const members = [...this.order.membersOf(one), ...this.order.membersOf(other)]
-    if (members.length <= this.limits.numInstructions && this.countViews(members) <= this.limits.numViews)
-      this.order.merge(one, other)
+    const [early, late] = this.order.isBefore(one, other) ? [one, other] : [other, one]
+    const members = [...this.order.membersOf(early), ...this.order.membersOf(late)]
+    if (members.length > this.limits.numInstructions || this.countViews(members) > this.limits.numViews) return
+    const between = this.order.findBetween(early, late)
+    if (between !== undefined && !this.wouldHold(early, late, between)) this.order.merge(early, late, between)
+  }
+
+  /**
+   * Whether merging would make memory wait: something large would have to be kept until the later unit can run, which
+   * the earlier one, run at once, would have made smaller. A sum of many gradients is so summed one by one.
+   */
+  private wouldHold(early: number, late: number, between: ReadonlySet<number>): boolean {
+    if (![...between].some((unit) => this.order.membersOf(unit).some((node) => this.isWork(node)))) return false
+    const members = this.order.membersOf(early)
+    const inside = new Set([...members, ...this.order.membersOf(late)])
+    let heldBytes = 0
+    for (const operand of new Set(members.flatMap(({ inputs }) => inputs))) {
+      if (this.diesAt(operand, early)) heldBytes += sizeBytes(operand.type)
+    }
+    for (const output of members.flatMap(({ outputs }) => outputs)) {
+      const isBetween = this.readersOf(output).some((reader) => this.order.unitOf(reader) === late)
+      if (isBetween && !this.isNeededOutside(output, inside)) heldBytes -= sizeBytes(output.type)
+    }
+    return heldBytes > smallBytes
+  }
+
+  /** Whether a value is in memory of its own and is read by nobody after the unit. */
+  private diesAt(value: Value, unit: number): boolean {
+    if (value.node.operation === 'parameter' || isCopiedInside(value.node) || this.results.has(value)) return false
+    return this.readersOf(value).every((reader) => !this.order.isBefore(unit, this.order.unitOf(reader)))
+  }
+
+  private isWork(node: Node): boolean {
+    return !this.mayJoin(node) && !isCopiedInside(node) && node.operation !== 'reshape' && node.operation !== 'constant'
   }
 
   private countViews(members: readonly Node[]): number {
@@ -88,6 +122,10 @@ class GroupFinder {
   }
 
   private isNeededOutside(value: Value, inside: ReadonlySet<Node>): boolean {
-    return this.results.has(value) || (this.readers.get(value) ?? []).some((reader) => !inside.has(reader))
+    return this.results.has(value) || this.readersOf(value).some((reader) => !inside.has(reader))
+  }
+
+  private readersOf(value: Value): readonly Node[] {
+    return this.readers.get(value) ?? []
   }
 }

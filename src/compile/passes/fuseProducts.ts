@@ -24,8 +24,9 @@ const enum Stage {
 export function fuseProducts(graph: Graph, composites: ReadonlySet<CompositeName>): Graph {
   const consumers = findOnlyConsumers(graph)
   const groups: Group[] = []
-  const taken = new Set<Node>() // the sum of two products can follow only one of them
-  for (const node of graph.nodes) {
+  // The sum of two products can follow only one of them: the later one, so that the earlier need not wait.
+  const taken = new Set<Node>()
+  for (const node of [...graph.nodes].reverse()) {
     if (node.operation !== 'dotGeneral') continue
     const members = followChain(node, (value) => untaken(consumers.get(value), taken), composites)
     if (members.length === 1) continue

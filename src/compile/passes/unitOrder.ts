@@ -1,6 +1,6 @@
 /**
  * Nodes of a graph gathered into units, kept in an order in which the units can be computed one after the other.
- * Merging two units is refused where it would make units wait for each other.
+ * Two units can't be merged where that would make units wait for each other.
  *
  * The order is kept up to date as in Pearce and Kelly, "A dynamic topological sort algorithm for directed acyclic
  * graphs" (2006): only the units between the two that are merged are looked at.
@@ -40,20 +40,13 @@ export class UnitOrder {
     return this.members[unit].map((index) => this.graph.nodes[index])
   }
 
-  /** Merges two units, the later of which reads from the earlier. Returns false, changing nothing, if that can't be. */
-  merge(one: number, other: number): boolean {
-    const [early, late] = this.place[one] < this.place[other] ? [one, other] : [other, one]
-    const needed = this.findNeeded(early, late)
-    if (needed === undefined) return false
-    this.reorder(early, late, needed)
-    this.members[early] = mergeSorted(this.members[early], this.members[late])
-    for (const member of this.members[late]) this.unit[member] = early
-    this.members[late] = []
-    return true
+  /** Whether the first of two units comes before the second. */
+  isBefore(one: number, other: number): boolean {
+    return this.place[one] < this.place[other]
   }
 
-  /** The units between the two that `late` needs; undefined if one of them needs `early`. */
-  private findNeeded(early: number, late: number): Set<number> | undefined {
+  /** The units between two that the later one needs; undefined if one of them needs the earlier: no merging then. */
+  findBetween(early: number, late: number): ReadonlySet<number> | undefined {
     const needed = new Set<number>()
     const stack = [late]
     this.round++
@@ -71,6 +64,14 @@ export class UnitOrder {
       }
     }
     return needed
+  }
+
+  /** Merges two units, the earlier first, given what `findBetween` found; the result is called by the earlier's name. */
+  merge(early: number, late: number, between: ReadonlySet<number>): void {
+    this.reorder(early, late, between)
+    this.members[early] = mergeSorted(this.members[early], this.members[late])
+    for (const member of this.members[late]) this.unit[member] = early
+    this.members[late] = []
   }
 
   /** Puts what `late` needs before the merged unit, and all else that was between after it. */
