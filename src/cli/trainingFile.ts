@@ -10,6 +10,29 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createJiti } from 'jiti'
 import { TalwegError, type ErrorPlace } from '../core/errors.js'
+import { Training } from '../train/training.js'
+import { userPlace } from '../train/userCode.js'
+
+/**
+ * The training that a file exports.
+ *
+ * @throws as `loadDefaultExport`; INVALID_TRAINING where its default export is no training
+ */
+export async function loadTraining(file: string): Promise<Training> {
+  const exported = await loadDefaultExport(file)
+  if (exported instanceof Training) return exported
+  const kind =
+    exported === null
+      ? 'null'
+      : Array.isArray(exported)
+        ? 'a list'
+        : `a ${typeof exported}`.replace('a object', 'an object')
+  throw invalid(
+    `its default export is ${kind}, not a training`,
+    { file: path.resolve(file) },
+    'write `export default defineTraining({ … })`',
+  )
+}
 
 /**
  * What a file exports by default, whatever it is.
@@ -52,16 +75,6 @@ function loadingError(error: unknown, file: string): unknown {
     return invalid(error.message.split('\n')[0], { file }, 'install the package, or correct the path, in its import')
   }
   return invalid(`it threw ${error.name}: ${error.message}`, userPlace(error) ?? { file }, undefined, error)
-}
-
-/** The innermost frame of an error's stack, if that is in a file of the user's. */
-export function userPlace(error: Error): ErrorPlace | undefined {
-  const own = import.meta.url.replace(/cli\/trainingFile\.[jt]s.*$/, '').replace(/^file:\/\//, '')
-  const frame = (error.stack ?? '').split('\n').find((line) => /^\s+at /.test(line))
-  const match = frame === undefined ? null : /\(?((?:file:\/\/)?\/[^()]+):(\d+):\d+\)?$/.exec(frame)
-  if (match === null) return undefined
-  const file = decodeURIComponent(match[1].replace(/^file:\/\//, ''))
-  return file.startsWith(own) || file.includes('/node_modules/') ? undefined : { file, line: Number(match[2]) }
 }
 
 function invalid(problem: string, place: ErrorPlace, hint?: string, cause?: unknown): TalwegError {

@@ -4,7 +4,7 @@
  */
 import { invariant } from '../core/errors.js'
 import type { HostArray } from '../core/dtype.js'
-import { numElements, type TensorData } from '../core/shape.js'
+import { numElements, sizeBytes, type TensorData } from '../core/shape.js'
 import { allocateBatch, BatchReader, type Batch, type DataSource } from '../data/index.js'
 
 /** The batches of one call. */
@@ -18,6 +18,14 @@ export interface Stack {
 const maxStackBytes = 16 * 2 ** 20
 const maxSteps = 512
 
+/** Where the loop's batches come from. */
+export interface BatchSupply {
+  /** Batches that a call has room for. */
+  readonly capacity: number
+  /** The batches of the next `steps` steps. */
+  next(steps: number): Promise<Stack>
+}
+
 export interface StackedBatchesOptions {
   readonly seed: number
   readonly batchSize: number
@@ -25,10 +33,18 @@ export interface StackedBatchesOptions {
   readonly position: number
 }
 
-export class StackedBatches {
-  /** Batches that a stack has room for. */
+/** How many batches a stack holds, and what both stacks take. */
+export function planStacks(
+  source: DataSource,
+  batchSize: number,
+): { readonly capacity: number; readonly sizeBytes: number } {
+  const batchBytes = Object.values(source.element).reduce((sum, type) => sum + sizeBytes(type), 0) * batchSize
+  const capacity = Math.max(1, Math.min(maxSteps, Math.floor(maxStackBytes / Math.max(1, batchBytes))))
+  return { capacity, sizeBytes: 2 * batchBytes * capacity }
+}
+
+export class StackedBatches implements BatchSupply {
   readonly capacity: number
-  readonly sizeBytes: number
   readonly #source: DataSource
   readonly #reader: BatchReader
   readonly #batchSize: number
@@ -40,19 +56,12 @@ export class StackedBatches {
     this.#source = source
     this.#batchSize = batchSize
     this.#reader = new BatchReader(source, { seed, batchSize, position, prefetch: 0 })
-    const batchBytes = bytesOf(allocateBatch(source.element, batchSize))
-    this.capacity = Math.max(1, Math.min(maxSteps, Math.floor(maxStackBytes / Math.max(1, batchBytes))))
+    const plan = planStacks(source, batchSize)
+    this.capacity = plan.capacity
     this.#stacks = [0, 1].map(() => allocateBatch(source.element, batchSize * this.capacity))
-    this.sizeBytes = 2 * batchBytes * this.capacity
     this.#indices = new Float64Array(batchSize)
   }
 
-  /** The global sample position after all batches taken so far. */
-  get position(): number {
-    return this.#reader.position
-  }
-
-  /** The batches of the next `steps` steps. */
   async next(steps: number): Promise<Stack> {
     invariant(steps >= 1 && steps <= this.capacity, `a stack of ${steps} batches`)
     const stack = this.#stacks[this.#turn]
@@ -77,7 +86,7 @@ function firstRows(stack: Batch, steps: number, batchSize: number): Batch {
   )
 }
 
-/** One batch of a stack, by itself: `[1, batch, …]`, as a call without `steps` takes it. */
+/** One batch of a stack, as a call without `steps` takes it: `[1, batch, …]`. */
 export function batchOf({ inputs }: Stack, step: number): Batch {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, { dtype, shape, data }]): [string, TensorData] => {
@@ -90,6 +99,19 @@ export function batchOf({ inputs }: Stack, step: number): Batch {
   )
 }
 
-function bytesOf(batch: Batch): number {
-  return Object.values(batch).reduce((sum, { data }) => sum + data.byteLength, 0)
+/** All samples at once, in the data's own order, the same for every step: for gradient descent proper. */
+export class WholeData implements BatchSupply {
+  readonly capacity = maxSteps
+  readonly #batch: Promise<Batch>
+
+  constructor(source: DataSource) {
+    const batch = allocateBatch(source.element, source.numSamples)
+    const indices = Float64Array.from({ length: source.numSamples }, (_, sample) => sample)
+    this.#batch = source.gather(indices, batch).then(() => batch)
+    this.#batch.catch(() => undefined)
+  }
+
+  async next(steps: number): Promise<Stack> {
+    return { steps, inputs: await this.#batch }
+  }
 }

@@ -12,8 +12,10 @@ const trainingName = 'training.json'
 
 /** What `training.json` keeps: enough to say how a run was made, and to use its model. */
 export interface RunDescription {
-  /** The training file, as it was given. */
+  /** The training file, from the run's folder, so that both may be moved together. */
   readonly file: string | null
+  /** What was set over the training file's own settings; a resumed run goes on with it. */
+  readonly overrides: { readonly [key: string]: JsonValue }
   readonly settings: { readonly [key: string]: JsonValue }
   /** What the data said of itself: the vocabulary, the classes. */
   readonly data: JsonValue
@@ -35,6 +37,11 @@ export class RunFolder {
 
   get name(): string {
     return path.basename(path.resolve(this.path))
+  }
+
+  /** A path that the description has, as one from the working directory. */
+  resolve(file: string): string {
+    return path.join(this.path, file)
   }
 
   /** Whether a training has left something here. */

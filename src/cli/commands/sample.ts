@@ -1,0 +1,91 @@
+/** `talweg sample`: text from a trained GPT. */
+import { exitCodes, TalwegError } from '../../core/errors.js'
+import type { TensorData } from '../../core/shape.js'
+import { GPT } from '../../nn/index.js'
+import { loadNewestWhole } from '../../train/checkpoint/index.js'
+import { factsOf, findRun, openEngine, type EngineChoice, type RunFolder } from '../../train/index.js'
+import { generateTokens } from '../../train/sample/index.js'
+import { callUser } from '../../train/userCode.js'
+import { defineCommand } from '../command.js'
+import { engineFlags } from '../flagGroups.js'
+import { badFlag, defineFlags } from '../flags.js'
+import { textCodecOf } from '../text.js'
+import { loadTraining } from '../trainingFile.js'
+
+const flags = defineFlags({
+  prompt: { kind: 'text', value: 'TEXT', describe: 'what the text begins with', defaultText: 'a new line' },
+  length: { kind: 'integer', least: 1, describe: 'tokens to write', defaultText: '500' },
+  temperature: { kind: 'number', least: 0, describe: '0 takes the likeliest token each time', defaultText: '0.8' },
+  topK: { kind: 'integer', least: 1, describe: 'draw from the N likeliest tokens only' },
+  topP: { kind: 'number', least: 0, describe: 'draw from the likeliest tokens that have probability X together' },
+  seed: { kind: 'integer', least: 0, describe: 'the same seed gives the same text', defaultText: '0' },
+  ...engineFlags,
+})
+
+export const sample = defineCommand({
+  name: 'sample',
+  describe: 'Write text with a trained GPT',
+  args: [{ name: 'RUN', describe: "A run's folder, or its name under runs/" }],
+  flags,
+  examples: [['talweg sample runs/characters --prompt "The whale" --length 200 --top-k 40', '']],
+  run: async ([given], values, output) => {
+    const { length = 500, temperature = 0.8, topK, topP, seed = 0 } = values
+    if (topP !== undefined && (topP <= 0 || topP > 1))
+      throw badFlag('sample', `--top-p is ${topP}; it takes a number above 0, at most 1`)
+    const run = findRun(given)
+    const codec = await textCodecOf(run)
+    const { model, parameters } = await loadModel(run, codec.vocabulary, (message) => output.warning(message))
+    const prompt = values.prompt ?? '\n'
+    const tokens = [...codec.encode(prompt)]
+    const engine = await openEngine((values.engine ?? 'auto') as EngineChoice, { threads: values.threads }, (message) =>
+      output.message(message),
+    )
+    const start = performance.now()
+    const written: number[] = []
+    const show = (text: string): void => void (output.isJson || process.stdout.write(text))
+    show(values.prompt ?? '')
+    let shown = ''
+    for await (const token of generateTokens(model, parameters, engine, tokens, length, {
+      temperature,
+      topK,
+      topP,
+      seed,
+    })) {
+      written.push(token)
+      // A character may take several tokens: what ends in half of one waits for the rest.
+      const text = codec.decode(written)
+      if (text.endsWith('\uFFFD')) continue
+      show(text.slice(shown.length))
+      shown = text
+    }
+    show('\n')
+    const seconds = (performance.now() - start) / 1000
+    const text = codec.decode(written)
+    if (output.isJson)
+      output.result(
+        { prompt, text, tokens: written.length, seconds, tokensPerSecond: written.length / seconds },
+        () => '',
+      )
+    return exitCodes.done
+  },
+})
+
+async function loadModel(
+  run: RunFolder,
+  vocabulary: number,
+  warn: (message: string) => void,
+): Promise<{ model: GPT; parameters: ReadonlyMap<string, TensorData> }> {
+  const { file } = await run.readDescription()
+  const checkpoint = await loadNewestWhole(run.checkpoints, warn)
+  if (checkpoint === undefined) throw failed(run, 'the run has no checkpoint yet', 'train it first')
+  if (file === null) throw failed(run, 'the run does not say from which file it was trained', 'train from a file')
+  const training = await loadTraining(run.resolve(file))
+  const model = callUser('model', () => training.definition.model(factsOf({ vocabulary })))
+  if (!(model instanceof GPT))
+    throw failed(run, `its model is ${model.constructor.name}, not a GPT`, 'text can be sampled from nn.GPT')
+  return { model, parameters: checkpoint.model }
+}
+
+function failed(run: RunFolder, problem: string, hint: string): TalwegError {
+  return new TalwegError({ code: 'INVALID_FILE', operation: 'sample', problem, hint, place: { file: run.path } })
+}

@@ -1,0 +1,125 @@
+/** `talweg train`: trains what a file exports. */
+import { exitCodes, TalwegError } from '../../core/errors.js'
+import { GPT } from '../../nn/index.js'
+import { generateTokens } from '../../train/sample/index.js'
+import { defaultRunFolder, train as runTraining, type Ending, type TrainResult } from '../../train/index.js'
+import { defineCommand } from '../command.js'
+import { gatherSettings, settingFlags, settingSources } from '../flagGroups.js'
+import { badFlag, defineFlags } from '../flags.js'
+import { formatDuration, shortPath, type Output } from '../output.js'
+import { progressView } from '../progress.js'
+import { loadTraining } from '../trainingFile.js'
+import { textCodecOf } from '../text.js'
+
+const run = 'Run:'
+
+const flags = defineFlags({
+  ...settingFlags,
+  ...settingSources,
+  run: {
+    kind: 'text',
+    value: 'DIR',
+    describe: "the run's folder",
+    defaultText: "runs/ and the file's name",
+    group: run,
+  },
+  resume: {
+    kind: 'boolean',
+    describe: 'go on from the newest whole checkpoint, to the same bits as never having stopped',
+    group: run,
+  },
+  checkpointEvery: {
+    kind: 'integer',
+    least: 1,
+    describe: 'steps between checkpoints',
+    defaultText: 'a tenth of the training',
+    group: run,
+  },
+  keep: { kind: 'integer', least: 1, describe: 'checkpoints to keep', defaultText: '3', group: run },
+  workers: {
+    kind: 'integer',
+    least: 1,
+    describe: 'processes that train together',
+    defaultText: '1',
+    group: 'Machine:',
+  },
+})
+
+const settingFlagNames = [...Object.keys(settingFlags), 'checkpointEvery', 'keep']
+
+export const train = defineCommand({
+  name: 'train',
+  describe: 'Train what a training file exports',
+  args: [{ name: 'FILE', describe: 'A TypeScript file whose default export is a training (defineTraining)' }],
+  flags,
+  examples: [
+    ['talweg train examples/characters.ts', 'A GPT on a book'],
+    ['talweg train examples/digits.ts --lr 3e-3 --epochs 5 --json', 'A line of JSON a report'],
+    ['talweg train examples/digits.ts --run runs/digits --resume', 'Goes on where it was stopped'],
+  ],
+  run: async ([file], values, output) => {
+    if (values.workers !== undefined && values.workers > 1) {
+      throw badFlag(
+        'train',
+        `--workers is ${values.workers}; this version trains with one worker`,
+        'leave --workers out',
+      )
+    }
+    const overrides = await gatherSettings(values, settingFlagNames, 'train')
+    const training = await loadTraining(file)
+    const resume = values.resume === true
+    const folder = values.run ?? (await defaultRunFolder(file, resume))
+    const view = progressView(output)
+    let result: TrainResult
+    try {
+      result = await runTraining({ training, overrides, folder, resume, file, observer: view })
+    } finally {
+      view.close()
+    }
+    output.message(describeEnding(result))
+    if (!output.isJson && result.ending.kind !== 'stopped') await showText(result, output)
+    return exitCodeOf(result.ending)
+  },
+})
+
+function exitCodeOf(ending: Ending): number {
+  if (ending.kind === 'stopped') return ending.request.exitCode
+  return ending.kind === 'budget' ? exitCodes.budgetReached : exitCodes.done
+}
+
+const endings: { readonly [K in Exclude<Ending['kind'], 'stopped'>]: string } = {
+  done: 'done',
+  converged: 'converged: the loss no longer changes',
+  stoppedEarly: 'stopped early: the validation loss no longer falls',
+  budget: 'the time budget is used up',
+}
+
+function describeEnding({ ending, folder, lastReport }: TrainResult): string {
+  const what = ending.kind === 'stopped' ? `stopped (${ending.request.reason})` : endings[ending.kind]
+  const figures =
+    lastReport === undefined ? '' : `, step ${lastReport.step}, ${formatDuration(lastReport.secondsElapsed)}`
+  const resume =
+    ending.kind === 'stopped' || ending.kind === 'budget' ? `; go on with --run ${shortPath(folder.path)} --resume` : ''
+  return `${what}${figures}, saved in ${shortPath(folder.path)}${resume}`
+}
+
+const sampleLength = 400
+
+/** A trained language model shows what it can say. */
+async function showText({ session, folder }: TrainResult, output: Output): Promise<void> {
+  const { model, engine, settings } = session.prepared
+  if (!(model instanceof GPT)) return
+  const codec = await textCodecOf(folder)
+  const { model: parameters } = await session.copyState()
+  const tokens: number[] = []
+  const prompt = [...codec.encode('\n').slice(0, 1)]
+  try {
+    const options = { temperature: 0.8, seed: settings.seed }
+    for await (const token of generateTokens(model, parameters, engine, prompt, sampleLength, options))
+      tokens.push(token)
+  } catch (error) {
+    if (error instanceof TalwegError && error.code === 'UNSUPPORTED_BY_ENGINE') return output.message(error.message)
+    throw error
+  }
+  output.line(`\n${codec.decode(tokens)}`)
+}

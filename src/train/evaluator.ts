@@ -1,0 +1,158 @@
+/**
+ * Validation: means over all held-out samples, each once, neither padded nor repeated. The last batch may be a smaller
+ * one, for which there is a program of its own.
+ */
+import { compileGraph, type CompiledProgram } from '../compile/index.js'
+import type { Precision } from '../compile/index.js'
+import { invariant } from '../core/errors.js'
+import { numElements, tensorType, type TensorData } from '../core/shape.js'
+import type { DataSource, Batch } from '../data/index.js'
+import { allocateBatch } from '../data/index.js'
+import type { Engine, EngineBuffer, Executable } from '../engine/engine.js'
+import type { NamedType } from '../graph/index.js'
+import type { Module } from '../nn/index.js'
+import { buildEvaluation, type TracedTraining } from './step.js'
+
+type Evaluated<M extends Module> = Pick<TracedTraining<M>, 'model' | 'loss' | 'metrics'>
+
+/** A program for batches of one size, and how many of them there are. */
+interface Part {
+  readonly batchSize: number
+  readonly numBatches: number
+  readonly compiled: CompiledProgram
+}
+
+/** Batches a call: enough that calling costs nothing. */
+const maxBatchesPerCall = 64
+const maxStackBytes = 8 * 2 ** 20
+
+/** What validation will take, known before anything is allocated. */
+export interface EvaluationPlan {
+  readonly source: DataSource
+  readonly parts: readonly Part[]
+  /** Bytes beyond the state, which training has already. */
+  readonly extraBytes: number
+}
+
+export function planEvaluation<M extends Module>(
+  training: Evaluated<M>,
+  source: DataSource,
+  batchSize: number,
+  engine: Engine,
+  precision: Precision,
+): EvaluationPlan {
+  const whole = Math.floor(source.numSamples / batchSize)
+  const rest = source.numSamples - whole * batchSize
+  const sizes = [
+    { batchSize, numBatches: whole },
+    { batchSize: rest, numBatches: 1 },
+  ].filter((part) => part.batchSize > 0 && part.numBatches > 0)
+  const parts = sizes.map((part) => ({
+    ...part,
+    compiled: compileFor(training, source, part.batchSize, engine, precision),
+  }))
+  const extraBytes = parts.reduce((sum, part) => {
+    const { peakBytes, stateBytes, inputBytes } = part.compiled.plan
+    return sum + peakBytes - stateBytes + inputBytes * (batchesPerCall(part) - 1)
+  }, 0)
+  return { source, parts, extraBytes }
+}
+
+function compileFor<M extends Module>(
+  training: Evaluated<M>,
+  source: DataSource,
+  batchSize: number,
+  engine: Engine,
+  precision: Precision,
+): CompiledProgram {
+  const batch = batchTypes(source, batchSize)
+  const { graph, state, inputs, outputs } = buildEvaluation({ ...training, batch })
+  return compileGraph(graph, engine, { state, steppedInputs: new Set(inputs), outputs, precision })
+}
+
+/** The types of a source's batches. */
+export function batchTypes(source: DataSource, batchSize: number): NamedType[] {
+  return Object.entries(source.element).map(([name, { dtype, shape }]) => ({
+    name,
+    type: tensorType(dtype, [batchSize, ...shape]),
+  }))
+}
+
+function batchesPerCall({ numBatches, compiled }: Part): number {
+  const room = Math.floor(maxStackBytes / Math.max(1, compiled.plan.inputBytes))
+  return Math.max(1, Math.min(numBatches, maxBatchesPerCall, room))
+}
+
+interface LoadedPart extends Part {
+  readonly executable: Executable
+  readonly stack: Batch
+}
+
+export class Evaluator {
+  readonly #source: DataSource
+  readonly #parts: readonly LoadedPart[]
+
+  private constructor(source: DataSource, parts: readonly LoadedPart[]) {
+    this.#source = source
+    this.#parts = parts
+  }
+
+  /** @param state the training's own buffers, by name */
+  static async load(
+    { source, parts }: EvaluationPlan,
+    engine: Engine,
+    state: ReadonlyMap<string, EngineBuffer>,
+  ): Promise<Evaluator> {
+    const loaded: LoadedPart[] = []
+    for (const part of parts) {
+      const executable = await engine.load(part.compiled.program, state)
+      loaded.push({ ...part, executable, stack: allocateBatch(source.element, part.batchSize * batchesPerCall(part)) })
+    }
+    return new Evaluator(source, loaded)
+  }
+
+  /** The mean of the loss and of each metric, by name. */
+  async run(): Promise<Record<string, number>> {
+    const sums: Record<string, number> = {}
+    let first = 0
+    for (const part of this.#parts) {
+      const perCall = batchesPerCall(part)
+      for (let done = 0; done < part.numBatches;) {
+        const count = Math.min(perCall, part.numBatches - done)
+        await this.#runCall(part, first, count, sums)
+        done += count
+        first += count * part.batchSize
+      }
+    }
+    invariant(first === this.#source.numSamples, 'every held-out sample is evaluated once')
+    const names = Object.keys(sums).flatMap((name) =>
+      name.endsWith('.total') ? [name.slice(0, -'.total'.length)] : [],
+    )
+    return Object.fromEntries(names.map((name) => [name, sums[`${name}.total`] / Math.max(sums[`${name}.weight`], 1)]))
+  }
+
+  async #runCall(
+    { executable, stack, batchSize }: LoadedPart,
+    first: number,
+    count: number,
+    sums: Record<string, number>,
+  ): Promise<void> {
+    const indices = Float64Array.from({ length: count * batchSize }, (_, row) => first + row)
+    if (this.#source.gatherSync !== undefined) this.#source.gatherSync(indices, stack)
+    else await this.#source.gather(indices, stack)
+    const outputs = await executable.run(stacked(stack, count, batchSize), { steps: count })
+    for (const [name, { data }] of Object.entries(outputs)) {
+      sums[name] ??= 0
+      for (const value of data) sums[name] += value
+    }
+  }
+}
+
+function stacked(stack: Batch, count: number, batchSize: number): Batch {
+  return Object.fromEntries(
+    Object.entries(stack).map(([name, { dtype, shape, data }]): [string, TensorData] => {
+      const whole = [count, batchSize, ...shape.slice(1)]
+      return [name, { dtype, shape: whole, data: data.subarray(0, numElements(whole)) as TensorData['data'] }]
+    }),
+  )
+}

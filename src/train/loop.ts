@@ -1,0 +1,331 @@
+/**
+ * The loop: calls of the engine, many small steps to each, the next call's batches read meanwhile; between calls, at steps
+ * that the settings fix, reports, validations and checkpoints. What the clock decides (how many steps a call has) never
+ * shows in the numbers.
+ */
+import { TalwegError } from '../core/errors.js'
+import { formatType, type TensorData } from '../core/shape.js'
+import { CheckpointWriter, type JsonValue, type LoadedCheckpoint } from './checkpoint/index.js'
+import type { Report } from './metrics/index.js'
+import type { TrainingObserver } from './observer.js'
+import { newProgress, restoreProgress, saveProgress, type LoopProgress } from './progressState.js'
+import type { RunRecorder } from './run/recorder.js'
+import { describeSettings, tokensPerSample, type TrainingSession } from './session.js'
+import { batchOf, StackedBatches, WholeData, type BatchSupply, type Stack } from './stackedBatches.js'
+import { StepsPerCall } from './stepsPerCall.js'
+import type { StopListener, StopRequest } from './stop.js'
+
+export interface LoopOptions {
+  readonly session: TrainingSession
+  readonly writer: CheckpointWriter
+  readonly recorder: RunRecorder
+  readonly observer: TrainingObserver
+  readonly stop: StopListener
+  readonly checkpoint: LoadedCheckpoint | undefined
+}
+
+/** Why the loop ended. */
+export type Ending =
+  | { readonly kind: 'done' | 'converged' | 'stoppedEarly' | 'budget' }
+  | { readonly kind: 'stopped'; readonly request: StopRequest }
+
+type Outputs = Readonly<Record<string, TensorData>>
+
+/** Runs a training from where it is to its end. Everything it wrote is on the disk when this returns. */
+export async function runLoop(options: LoopOptions): Promise<Ending> {
+  const loop = new Loop(options)
+  try {
+    return await loop.run()
+  } finally {
+    await options.writer.finish()
+  }
+}
+
+/** Steps at which something happens. */
+interface Rhythm {
+  readonly report: number
+  readonly validate: number
+  readonly checkpoint: number
+}
+
+class Loop {
+  readonly #session: TrainingSession
+  readonly #options: LoopOptions
+  readonly #totalSteps: number
+  readonly #rhythm: Rhythm
+  readonly #progress: LoopProgress
+  readonly #supply: BatchSupply
+  readonly #perCall: StepsPerCall
+  readonly #clock: Clock
+  #step: number
+  /** The next call's batches, being read. */
+  #pending: Promise<Stack> | undefined
+
+  constructor(options: LoopOptions) {
+    const { session, checkpoint, recorder } = options
+    const { settings, source, batchSize, totalSteps, optimizer } = session.prepared
+    this.#session = session
+    this.#options = options
+    this.#totalSteps = totalSteps
+    this.#rhythm = {
+      report: settings.reportEvery ?? Math.ceil(totalSteps / 100),
+      validate: session.evaluator === undefined ? Infinity : (settings.validateEvery ?? Math.ceil(totalSteps / 10)),
+      checkpoint: settings.checkpointEvery ?? Math.ceil(totalSteps / 10),
+    }
+    this.#step = checkpoint?.manifest.step ?? 0
+    this.#progress = checkpoint === undefined ? newProgress() : restoreProgress(checkpoint.manifest)
+    const position = this.#step * batchSize
+    this.#supply = optimizer.fullBatch
+      ? new WholeData(source)
+      : new StackedBatches(source, { seed: settings.seed, batchSize, position })
+    this.#perCall = new StepsPerCall(this.#supply.capacity)
+    this.#clock = new Clock(recorder.previous?.secondsElapsed ?? 0)
+  }
+
+  async run(): Promise<Ending> {
+    try {
+      return await this.#runCalls()
+    } finally {
+      // The data is closed by whoever opened it; nothing must still be reading then.
+      await this.#pending?.catch(() => undefined)
+    }
+  }
+
+  async #runCalls(): Promise<Ending> {
+    const { stop } = this.#options
+    this.#pending = this.#read(this.#step)
+    while (this.#step < this.#totalSteps) {
+      const stack: Stack = await this.#pending
+      const call = this.#call(stack)
+      const next = this.#step + stack.steps
+      if (next < this.#totalSteps) this.#pending = this.#read(next)
+      const outputs = await call
+      await this.#take(stack, outputs)
+      const ending = await this.#atBoundary(outputs)
+      if (ending !== undefined) return ending
+      if (stop.request !== undefined) return this.#end({ kind: 'stopped', request: stop.request })
+      const { budgetSeconds } = this.#session.prepared.settings
+      if (budgetSeconds !== undefined && this.#clock.elapsed() >= budgetSeconds) return this.#end({ kind: 'budget' })
+    }
+    return this.#end({ kind: 'done' })
+  }
+
+  /** Begins to read the batches of the call that starts at `step`. */
+  #read(step: number): Promise<Stack> {
+    const until = Math.min(
+      ...Object.values(this.#rhythm).map((every) => every - (step % every)),
+      this.#totalSteps - step,
+    )
+    const reading = this.#supply.next(this.#perCall.next(Math.max(1, until)))
+    // A failure belongs to the call that needs these batches.
+    reading.catch(() => undefined)
+    return reading
+  }
+
+  #call({ inputs, steps }: Stack): Promise<Outputs> {
+    this.#clock.startCall()
+    return this.#session.executable.run(inputs, { steps })
+  }
+
+  /** Takes in what a call gave. @throws DIVERGED */
+  async #take(stack: Stack, outputs: Outputs): Promise<void> {
+    const { loss, gradientNorm } = outputs
+    for (let index = 0; index < stack.steps; index++) {
+      const value = loss.data[index]
+      if (!Number.isFinite(value) || (gradientNorm !== undefined && !Number.isFinite(gradientNorm.data[index]))) {
+        throw await this.#divergence(stack, index, value)
+      }
+      this.#progress.lossSum += value
+      this.#progress.numLosses++
+    }
+    const seconds = this.#clock.endCall(stack.steps)
+    this.#perCall.observe(stack.steps, seconds)
+    this.#step += stack.steps
+    this.#options.observer.progressed({
+      step: this.#step,
+      loss: loss.data[stack.steps - 1],
+      ...this.#rates(stack.steps / seconds),
+      stepsPerSecond: stack.steps / seconds,
+      secondsLeft: (this.#totalSteps - this.#step) / this.#clock.stepsPerSecond(),
+    })
+  }
+
+  #rates(stepsPerSecond: number): { samplesPerSecond: number; tokensPerSecond: number | undefined } {
+    const { batchSize, source } = this.#session.prepared
+    const samplesPerSecond = stepsPerSecond * batchSize
+    const tokens = tokensPerSample(source)
+    return { samplesPerSecond, tokensPerSecond: tokens === undefined ? undefined : tokens * samplesPerSecond }
+  }
+
+  /** Reports, validates and saves where this step asks for it. */
+  async #atBoundary(outputs: Outputs): Promise<Ending | undefined> {
+    const isLast = this.#step === this.#totalSteps
+    const isDue = (every: number): boolean => isLast || this.#step % every === 0
+    const validates = this.#session.evaluator !== undefined && isDue(this.#rhythm.validate)
+    let ending: Ending | undefined
+    if (validates || isDue(this.#rhythm.report)) ending = await this.#report(outputs, validates)
+    if (ending !== undefined && !isLast) return this.#end(ending)
+    if (isDue(this.#rhythm.checkpoint)) await this.#save()
+    return undefined
+  }
+
+  async #report(outputs: Outputs, validates: boolean): Promise<Ending | undefined> {
+    const { recorder, observer, writer } = this.#options
+    writer.check()
+    const loss = this.#progress.lossSum / this.#progress.numLosses
+    const measured = validates ? await this.#validate() : {}
+    const { tokensPerSecond, samplesPerSecond } = this.#rates(this.#clock.takeRate())
+    const report: Report = {
+      step: this.#step,
+      samples: this.#step * this.#session.prepared.batchSize,
+      loss,
+      learningRate: lastOf(outputs.learningRate),
+      secondsElapsed: round(this.#clock.elapsed(), 3),
+      ...(tokensPerSecond === undefined
+        ? { samplesPerSecond: round(samplesPerSecond, 1) }
+        : { tokensPerSecond: round(tokensPerSecond, 1) }),
+      ...(outputs.gradientNorm === undefined ? {} : { gradientNorm: lastOf(outputs.gradientNorm) }),
+      ...measured,
+    }
+    recorder.record(report)
+    observer.reported(report)
+    return this.#judge(loss, report.validationLoss)
+  }
+
+  /** What validation measured, by the names that reports have for it. */
+  async #validate(): Promise<Record<string, number>> {
+    const measured = await this.#session.evaluator?.run()
+    this.#clock.skip()
+    return Object.fromEntries(
+      Object.entries(measured ?? {}).map(([name, value]) => [
+        `validation${name[0].toUpperCase()}${name.slice(1)}`,
+        value,
+      ]),
+    )
+  }
+
+  /** Whether the training is over early, by the report's own numbers; begins the next report. */
+  #judge(loss: number, validationLoss: number | undefined): Ending | undefined {
+    const progress = this.#progress
+    const { tolerance, patience, minImprovement } = this.#session.prepared.settings
+    const { previousLoss } = progress
+    Object.assign(progress, { lossSum: 0, numLosses: 0, previousLoss: loss } satisfies Partial<LoopProgress>)
+    if (validationLoss !== undefined) {
+      const isBetter =
+        progress.bestValidationLoss === undefined || validationLoss < progress.bestValidationLoss - minImprovement
+      if (isBetter) progress.bestValidationLoss = validationLoss
+      progress.numWithoutImprovement = isBetter ? 0 : progress.numWithoutImprovement + 1
+      if (patience !== undefined && progress.numWithoutImprovement >= patience) return { kind: 'stoppedEarly' }
+    }
+    const isFlat = tolerance !== undefined && previousLoss !== undefined && Math.abs(previousLoss - loss) < tolerance
+    return isFlat ? { kind: 'converged' } : undefined
+  }
+
+  /** Copies the state and lets it be written while training goes on. */
+  async #save(): Promise<void> {
+    const { writer } = this.#options
+    if (writer.newestStep === this.#step) return
+    const { prepared } = this.#session
+    await writer.start(async () => ({
+      step: this.#step,
+      samples: this.#step * prepared.batchSize,
+      seed: prepared.settings.seed,
+      dataFingerprint: prepared.source.fingerprint,
+      settings: bitSettings(describeSettings(prepared)),
+      progress: saveProgress(this.#progress),
+      ...(await this.#session.copyState()),
+    }))
+    this.#clock.skip()
+  }
+
+  async #end(ending: Ending): Promise<Ending> {
+    await this.#save()
+    return ending
+  }
+
+  /** The error that ends a run whose loss is no number, naming the first value that was none. */
+  async #divergence(stack: Stack, index: number, loss: number): Promise<TalwegError> {
+    const { optimizer } = this.#session.prepared
+    const finding = await this.#session.executable.findNonFinite(
+      optimizer.fullBatch ? stack.inputs : batchOf(stack, index),
+    )
+    const first =
+      finding === undefined
+        ? ''
+        : `; the first value that is not finite is ${finding.label} ${formatType(finding.type)}`
+    return new TalwegError({
+      code: 'DIVERGED',
+      operation: 'train',
+      problem: `at step ${this.#step + index + 1} the loss is ${loss}${Number.isFinite(loss) ? ' and the gradients are not finite' : ''}${first}`,
+      hint: 'take a smaller learning rate, warm it up, or clip gradients (clipNorm); the last checkpoint is whole',
+    })
+  }
+}
+
+/** The settings on which bits depend: where a run stopped, and by what machine it was made, is not in its checkpoints. */
+function bitSettings(settings: Readonly<Record<string, JsonValue>>): Record<string, JsonValue> {
+  const { threads: _threads, keep: _keep, budgetSeconds: _budget, checkpointEvery: _every, ...rest } = settings
+  return rest
+}
+
+function lastOf({ data }: TensorData): number {
+  return data[data.length - 1]
+}
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits))
+}
+
+/** Time spent, and steps by it. */
+class Clock {
+  readonly #start = performance.now()
+  readonly #before: number
+  #callStart = 0
+  /** When the last call ended, if nothing but reading batches came since. */
+  #lastEnd: number | undefined
+  #steps = 0
+  #seconds = 0
+  #recent: number | undefined
+
+  /** @param secondsBefore spent before the run was resumed */
+  constructor(secondsBefore: number) {
+    this.#before = secondsBefore
+  }
+
+  elapsed(): number {
+    return this.#before + (performance.now() - this.#start) / 1000
+  }
+
+  startCall(): void {
+    this.#callStart = this.#lastEnd ?? performance.now()
+  }
+
+  /** @returns seconds that the call took, with what the loop did around it */
+  endCall(steps: number): number {
+    const now = performance.now()
+    const seconds = Math.max((now - this.#callStart) / 1000, 1e-9)
+    this.#lastEnd = now
+    this.#steps += steps
+    this.#seconds += seconds
+    const rate = steps / seconds
+    this.#recent = this.#recent === undefined ? rate : 0.9 * this.#recent + 0.1 * rate
+    return seconds
+  }
+
+  /** Validation and checkpoints are not the steps' time. */
+  skip(): void {
+    this.#lastEnd = undefined
+  }
+
+  stepsPerSecond(): number {
+    return this.#recent ?? 1
+  }
+
+  /** Steps a second since it was last asked. */
+  takeRate(): number {
+    const rate = this.#steps / Math.max(this.#seconds, 1e-9)
+    this.#steps = 0
+    this.#seconds = 0
+    return rate
+  }
+}

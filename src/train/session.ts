@@ -1,0 +1,326 @@
+/**
+ * A training made ready: data open, model made, step compiled, memory checked, state in the engine. What is left is to
+ * run steps (`loop.ts`); what is common to `train`, `inspect` and tests is here.
+ */
+import { compileGraph, type CompiledProgram } from '../compile/index.js'
+import { invariant, TalwegError } from '../core/errors.js'
+import { formatType, numElements, sameType, tensorData, type TensorData } from '../core/shape.js'
+import type { DataSource } from '../data/index.js'
+import type { Engine, EngineBuffer, Executable } from '../engine/engine.js'
+import type { Module } from '../nn/index.js'
+import { withLearningRate, type Optimizer } from '../optim/index.js'
+import type { JsonValue, LoadedCheckpoint } from './checkpoint/index.js'
+import { openEngine } from './engines.js'
+import { batchTypes, Evaluator, planEvaluation, type EvaluationPlan } from './evaluator.js'
+import { availableMemoryBytes } from './memory.js'
+import type { Settings } from './settings.js'
+import { planStacks } from './stackedBatches.js'
+import {
+  buildInitialization,
+  buildTrainingStep,
+  healthFlag,
+  isParameterState,
+  stepCounter,
+  type StepGraph,
+} from './step.js'
+import { factsOf, type Training } from './training.js'
+import { callUser, callUserAsync } from './userCode.js'
+
+/** Everything that is known before the first byte is allocated. */
+export interface PreparedTraining {
+  readonly settings: Settings
+  readonly source: DataSource
+  readonly model: Module
+  readonly optimizer: Optimizer
+  readonly engine: Engine
+  readonly batchSize: number
+  readonly totalSteps: number
+  readonly step: StepGraph
+  readonly compiled: CompiledProgram
+  readonly evaluation: EvaluationPlan | undefined
+  readonly memory: MemoryNeed
+}
+
+/** What a run takes, in bytes, part by part. */
+export interface MemoryNeed {
+  /** Parameters, optimiser state. */
+  readonly stateBytes: number
+  /** Activations, gradients and all else that a step computes. */
+  readonly stepBytes: number
+  /** Batches read ahead. */
+  readonly batchBytes: number
+  readonly evaluationBytes: number
+  /** The copy of the state that a checkpoint is written from. */
+  readonly checkpointBytes: number
+  readonly totalBytes: number
+}
+
+/**
+ * Opens the data, makes the model and compiles the step.
+ *
+ * @param notify is told in one line of what a user should know, such as which engine was chosen
+ */
+export async function prepareTraining(
+  training: Training,
+  settings: Settings,
+  notify: (message: string) => void,
+): Promise<PreparedTraining> {
+  const { definition } = training
+  const engine = await openEngine(settings.engine, { threads: settings.threads }, notify)
+  const source = await callUserAsync('data', definition.data)
+  checkSource(source)
+  const model = callUser('model', () => definition.model(factsOf(source)))
+  checkModel(model)
+  const optimizer =
+    settings.learningRate === undefined
+      ? definition.optimizer
+      : withLearningRate(definition.optimizer, settings.learningRate)
+  const batchSize = resolveBatchSize(settings, optimizer, source)
+  const totalSteps = resolveSteps(settings, batchSize, source)
+  const parts = { model, loss: definition.loss, metrics: definition.metrics }
+  const { precision, seed, accumulate } = settings
+  const batch = batchTypes(source, batchSize)
+  const step = callUser('loss', () =>
+    buildTrainingStep({ ...parts, optimizer, batch, batchSize, totalSteps, seed, accumulate }),
+  )
+  const steppedInputs = new Set(optimizer.fullBatch ? [] : step.inputs)
+  const compiled = compileGraph(step.graph, engine, {
+    state: step.state,
+    steppedInputs,
+    outputs: step.outputs,
+    precision,
+  })
+  const { validation } = source
+  const validationSize = validation && Math.min(validation.numSamples, optimizer.fullBatch ? 1024 : batchSize)
+  const evaluation =
+    validation &&
+    validationSize &&
+    callUser('metrics', () => planEvaluation(parts, validation, validationSize, engine, precision))
+  const memory = memoryNeed(compiled, source, batchSize, optimizer.fullBatch, evaluation || undefined)
+  return {
+    settings,
+    source,
+    model,
+    optimizer,
+    engine,
+    batchSize,
+    totalSteps,
+    step,
+    compiled,
+    evaluation: evaluation || undefined,
+    memory,
+  }
+}
+
+function checkSource(source: unknown): asserts source is DataSource {
+  const { element, numSamples } = Object(source) as Partial<DataSource>
+  if (typeof element === 'object' && typeof numSamples === 'number') return
+  throw new TalwegError({
+    code: 'INVALID_TRAINING',
+    operation: 'data',
+    problem: 'the function gives no data source',
+    hint: "return one, such as data.characters('book.txt', { context: 64 })",
+  })
+}
+
+function checkModel(model: unknown): asserts model is Module {
+  const isModule = typeof Object(model).namedParameters === 'function'
+  if (isModule && (model as Module).numParameters > 0) return
+  throw new TalwegError({
+    code: 'INVALID_TRAINING',
+    operation: 'model',
+    problem: isModule ? 'the model has no parameter to train' : 'the function gives no model',
+    hint: 'return a module of nn, or a class that extends nn.Module and has its parameters as fields',
+  })
+}
+
+function resolveBatchSize(
+  { batchSize, accumulate }: Settings,
+  optimizer: Optimizer,
+  { numSamples }: DataSource,
+): number {
+  const fail = (problem: string, hint: string): never => {
+    throw new TalwegError({ code: 'INVALID_SETTING', operation: 'train', problem, hint })
+  }
+  if (optimizer.fullBatch && batchSize !== undefined && batchSize !== numSamples) {
+    fail(
+      `batchSize is ${batchSize}, and ${optimizer.kind} takes all ${numSamples} samples a step`,
+      'leave batchSize out, or use optim.sgd',
+    )
+  }
+  const size = batchSize ?? (optimizer.fullBatch ? numSamples : undefined)
+  if (size === undefined) return fail('batchSize is missing', 'give it in the training file, or with --batch-size')
+  if (size % accumulate !== 0)
+    fail(`a batch of ${size} can't be cut into ${accumulate} equal parts`, 'choose a divisor for accumulate')
+  return size
+}
+
+function resolveSteps({ steps, epochs }: Settings, batchSize: number, { numSamples }: DataSource): number {
+  if (steps !== undefined) return steps
+  if (epochs !== undefined) return Math.max(1, Math.ceil((epochs * numSamples) / batchSize))
+  throw new TalwegError({
+    code: 'INVALID_SETTING',
+    operation: 'train',
+    problem: 'neither steps nor epochs is given',
+    hint: 'say how long to train, in the training file or with --steps',
+  })
+}
+
+function memoryNeed(
+  compiled: CompiledProgram,
+  source: DataSource,
+  batchSize: number,
+  fullBatch: boolean,
+  evaluation: EvaluationPlan | undefined,
+): MemoryNeed {
+  const { peakBytes, stateBytes, inputBytes } = compiled.plan
+  const parts = {
+    stateBytes,
+    stepBytes: peakBytes - stateBytes - inputBytes,
+    batchBytes: fullBatch ? inputBytes : planStacks(source, batchSize).sizeBytes,
+    evaluationBytes: evaluation?.extraBytes ?? 0,
+    checkpointBytes: stateBytes,
+  }
+  return { ...parts, totalBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) }
+}
+
+/**
+ * Refuses a training that this machine has no memory for.
+ *
+ * @param availableBytes for tests
+ * @throws DOES_NOT_FIT with both figures
+ */
+export function checkFits(
+  { memory, batchSize, settings }: PreparedTraining,
+  availableBytes = availableMemoryBytes(),
+): void {
+  if (memory.totalBytes <= availableBytes) return
+  const parts = Math.min(batchSize, settings.accumulate * 2)
+  const smaller = memory.stepBytes > memory.stateBytes
+  throw new TalwegError({
+    code: 'DOES_NOT_FIT',
+    operation: 'train',
+    problem: `the training takes ${megabytes(memory.totalBytes)} and ${megabytes(availableBytes)} are free (state ${megabytes(memory.stateBytes)}, step ${megabytes(memory.stepBytes)}, validation ${megabytes(memory.evaluationBytes)}, checkpoint ${megabytes(memory.checkpointBytes)})`,
+    hint: smaller
+      ? `work through a batch in smaller parts (--set accumulate=${parts}), take a smaller batch, or recompute parts of the model in its backward pass (remat)`
+      : 'most of it is the state: take a smaller model, or an optimiser with less of its own (optim.sgd, optim.lion)',
+  })
+}
+
+function megabytes(sizeInBytes: number): string {
+  return `${Math.ceil(sizeInBytes / 1e6).toLocaleString('en')} MB`
+}
+
+/** A training with its state in the engine. */
+export class TrainingSession {
+  readonly prepared: PreparedTraining
+  readonly executable: Executable
+  readonly evaluator: Evaluator | undefined
+  readonly #state: ReadonlyMap<string, EngineBuffer>
+
+  private constructor(
+    prepared: PreparedTraining,
+    executable: Executable,
+    evaluator: Evaluator | undefined,
+    state: ReadonlyMap<string, EngineBuffer>,
+  ) {
+    this.prepared = prepared
+    this.executable = executable
+    this.evaluator = evaluator
+    this.#state = state
+  }
+
+  /** Allocates and fills the state, from a checkpoint or anew, and loads the programs. */
+  static async open(prepared: PreparedTraining, checkpoint?: LoadedCheckpoint): Promise<TrainingSession> {
+    const { engine, step, compiled, evaluation } = prepared
+    const values = checkpoint === undefined ? await initialState(prepared) : restoredState(step, checkpoint)
+    const state = new Map<string, EngineBuffer>()
+    for (const [name, type] of step.stateTypes) {
+      state.set(name, engine.allocate(type, values.get(name) ?? tensorData(type.dtype, type.shape)))
+      values.delete(name)
+    }
+    const executable = await engine.load(compiled.program, state)
+    const evaluator = evaluation && (await Evaluator.load(evaluation, engine, state))
+    return new TrainingSession(prepared, executable, evaluator, state)
+  }
+
+  /** Copies of the state, as a checkpoint keeps it. To be called between steps. */
+  async copyState(): Promise<{ model: Map<string, TensorData>; optimizer: Map<string, TensorData> }> {
+    const model = new Map<string, TensorData>()
+    const optimizer = new Map<string, TensorData>()
+    for (const [name, buffer] of this.#state)
+      (isParameterState(name) ? model : optimizer).set(name, await buffer.read())
+    return { model, optimizer }
+  }
+}
+
+/** Parameters by their initialisers, drawn on the engine itself; everything else zero, and all well. */
+async function initialState({ model, settings, engine, step }: PreparedTraining): Promise<Map<string, TensorData>> {
+  const { program } = compileGraph(buildInitialization(model, settings.seed), engine)
+  const values = new Map(Object.entries(await (await engine.load(program, new Map())).run({})))
+  for (const [path, value] of values) {
+    const wanted = step.stateTypes.get(path)
+    invariant(wanted !== undefined && sameType(wanted, value), `the initialiser of ${path} gives ${formatType(value)}`)
+  }
+  return values.set(healthFlag, tensorData('bool', [], [1]))
+}
+
+function restoredState(
+  { stateTypes }: StepGraph,
+  { model, optimizer, folder, manifest }: LoadedCheckpoint,
+): Map<string, TensorData> {
+  const given = new Map([...model, ...optimizer])
+  const mismatch = (problem: string): TalwegError =>
+    new TalwegError({
+      code: 'CHECKPOINT_MISMATCH',
+      operation: 'resume',
+      problem,
+      hint: 'resume with the model and optimiser that the run was begun with, or train under another name with --run',
+      place: { file: folder },
+    })
+  for (const [name, type] of stateTypes) {
+    const found = given.get(name)
+    if (found === undefined)
+      throw mismatch(`the checkpoint has no ${name}, which is ${formatType(type)} in this training`)
+    if (!sameType(found, type))
+      throw mismatch(`${name} is ${formatType(found)} in the checkpoint and ${formatType(type)} in this training`)
+  }
+  const extra = [...given.keys()].find((name) => !stateTypes.has(name))
+  if (extra !== undefined) throw mismatch(`the checkpoint has ${extra}, which this training has not`)
+  if (given.get(stepCounter)?.data[0] !== manifest.step)
+    throw mismatch(`its manifest says step ${manifest.step}, its state step ${given.get(stepCounter)?.data[0]}`)
+  return given
+}
+
+/** The settings as they are kept with a run: what was asked for, and what it was resolved to. */
+export function describeSettings({
+  settings,
+  batchSize,
+  totalSteps,
+  optimizer,
+  engine,
+}: PreparedTraining): Record<string, JsonValue> {
+  const { epochs: _epochs, ...rest } = settings
+  const defined = Object.entries(rest).flatMap(([name, value]): [string, JsonValue][] =>
+    value === undefined ? [] : [[name, value]],
+  )
+  return {
+    ...Object.fromEntries(defined),
+    batchSize,
+    steps: totalSteps,
+    learningRate: optimizer.learningRate.peak,
+    schedule: optimizer.learningRate.kind,
+    engine: engine.name,
+    optimizer: {
+      kind: optimizer.kind,
+      ...optimizer.settings,
+      ...(optimizer.clipNorm === undefined ? {} : { clipNorm: optimizer.clipNorm }),
+    },
+  }
+}
+
+/** Tokens in a sample, for data of tokens. */
+export function tokensPerSample({ element }: DataSource): number | undefined {
+  const { tokens } = element
+  return tokens === undefined || tokens.dtype !== 'i32' ? undefined : numElements(tokens.shape)
+}
