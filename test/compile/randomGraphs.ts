@@ -7,7 +7,7 @@ import { tensorData } from '../../src/core/shape.js'
 /** Numbers that drive the choices: the same give the same graph. */
 export const graphChoices = fc.array(fc.nat(1_000_000), { minLength: 30, maxLength: 160 })
 
-const sizes = [1, 2, 3, 4]
+const sizes = [1, 2, 3, 4, 1, 2, 3, 0]
 
 export interface RandomGraph {
   readonly graph: Graph
@@ -148,8 +148,8 @@ const transpose: Growth = (x, { builder, choose }) => {
 
 const slice: Growth = (x, { builder, choose }) => {
   const { shape } = x.type
-  const starts = shape.map((size) => choose(size))
-  const limits = shape.map((size, dim) => starts[dim] + 1 + choose(size - starts[dim]))
+  const starts = shape.map((size) => (size === 0 ? 0 : choose(size)))
+  const limits = shape.map((size, dim) => (size === 0 ? 0 : starts[dim] + 1 + choose(size - starts[dim])))
   return builder.add('slice', [x], { starts, limits, strides: shape.map(() => 1 + choose(2)) })[0]
 }
 
