@@ -11,18 +11,18 @@ export type CompileTarget = Pick<
 
 /** Passes that may be switched off. What is not listed here (inlining what the engine doesn't know) must run. */
 export const passNames = [
-  'simplify',
-  'foldConstants',
-  'commonSubexpressions',
-  'foldTransposes',
-  'maskByResult',
-  'bfloat16',
-  'roundAtSource',
-  'fuseProducts',
-  'fuseElementwise',
-  'schedule',
-  'views',
-  'inPlace',
+  'simplify', // arithmetic and movements that can be left out with the same result
+  'foldConstants', // what depends on small constants alone
+  'commonSubexpressions', // the same is computed once
+  'foldTransposes', // products and sums read transposed operands as they lie
+  'maskByResult', // ReLU's derivative asks ReLU's result
+  'bfloat16', // products in bf16, where `precision` asks for it
+  'roundAtSource', // what is only rounded to bf16 is written in bf16
+  'fuseProducts', // bias, residual and activation into products
+  'fuseElementwise', // elementwise groups
+  'schedule', // an order that keeps little alive
+  'views', // strided views for engines that read them
+  'inPlace', // results where operands die, new state in the state's buffer
 ] as const
 export type PassName = (typeof passNames)[number]
 
