@@ -201,6 +201,12 @@ export const knownMovement: KnownCases<MovementOperation> = {
       result: i32([0, 0, 1, 0, 3, 0], [3, 2]),
     },
     {
+      what: 'what is cut from a row does not end up in the one before',
+      operands: [i32([1, 2, 3, 4], [2, 2]), i32([0], [])],
+      attributes: { low: [0, -1], high: [0, 1], interior: [0, 0] },
+      result: i32([2, 0, 4, 0], [2, 2]),
+    },
+    {
       what: 'nothing',
       operands: [f32([]), f32([5], [])],
       attributes: { low: [1], high: [1], interior: [3] },
@@ -312,6 +318,12 @@ export const knownMovement: KnownCases<MovementOperation> = {
       operands: [f32([0, 0, 0, 0], [2, 2]), i32([0, 1, 1, 0, 0, 1], [3, 2]), f32([1, 2, 4])],
       attributes: { ...putElements, insertedWindowDims: [0, 1], scatterDimsToOperandDims: [0, 1] },
       result: f32([0, 5, 2, 0], [2, 2]),
+    },
+    {
+      what: 'an index outside by one dimension is dropped, not taken for another place',
+      operands: [f32([0, 0, 0, 0], [2, 2]), i32([1, -1, 0, 2, 1, 1], [3, 2]), f32([1, 2, 4])],
+      attributes: { ...putElements, insertedWindowDims: [0, 1], scatterDimsToOperandDims: [0, 1] },
+      result: f32([0, 0, 0, 4], [2, 2]),
     },
     { what: 'no update', operands: [rows, i32([]), f32([], [0, 2])], attributes: putRows, result: rows },
   ],
