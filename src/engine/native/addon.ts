@@ -49,11 +49,21 @@ export const howToBuild = 'run ./setup, which says what is missing; on Debian it
 /** Throws `ENGINE_UNAVAILABLE` where the addon was not built or the system can't load it. */
 export function loadAddon(file = addonPath): Addon {
   if (!existsSync(file)) throw unavailable('it was not built here')
+  waitWithoutSpinning()
   try {
     return createRequire(import.meta.url)(file) as Addon
   } catch (error) {
     throw unavailable(`its addon can't be loaded: ${(error as Error).message}`, error)
   }
+}
+
+/**
+ * GNU's OpenMP lets a thread that waits for the others spin for milliseconds. Where another process has one of the cores
+ * that costs the step 20 to 50 times its own time; asleep after some microseconds it costs a few per cent. It reads its
+ * settings when it is loaded, so they are put into the environment before; what the user has set there stays.
+ */
+function waitWithoutSpinning(): void {
+  if (process.env['OMP_WAIT_POLICY'] === undefined) process.env['GOMP_SPINCOUNT'] ??= '1000'
 }
 
 function unavailable(problem: string, cause?: unknown): TalwegError {
