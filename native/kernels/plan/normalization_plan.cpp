@@ -3,11 +3,13 @@
 
 namespace talweg::kernels {
 
-// Two double-precision sums a column for each chunk of rows, of which there are never more than 64 (target/rows.h).
+// Two double-precision sums a column for each chunk of rows, of which there are never more than 64 (target/rows.h);
+// the sums of no rows at all want a place too.
 int64_t normalizationScratchBytes(const RowPlan& plan) {
   constexpr int64_t maxChunks = 64, fewestRows = 64;
   const int64_t wanted = (plan.rows + fewestRows - 1) / fewestRows;
-  return (wanted < maxChunks ? wanted : maxChunks) * 2 * plan.width * static_cast<int64_t>(sizeof(double));
+  const int64_t numChunks = wanted < 1 ? 1 : wanted < maxChunks ? wanted : maxChunks;
+  return numChunks * 2 * plan.width * static_cast<int64_t>(sizeof(double));
 }
 
 }  // namespace talweg::kernels

@@ -14,7 +14,7 @@ constexpr int panelColumns = 16;
 constexpr int panelDepth = 128;
 constexpr int64_t longSum = 16384;
 constexpr int maxPieces = 16;
-constexpr int fewResults = 256;
+constexpr int fewResults = 1024;
 
 /// How elements are multiplied and summed: T in memory, Sum while summing.
 template <class T, class Sum>
@@ -98,7 +98,8 @@ struct Product {
       const T* right = b + k * p.bRowStride;
       for (int64_t r = 0; r < p.m; r++) {
         const Sum x = A::load(left[r * p.aRowStride]);
-        for (int64_t i = 0; i < p.n; i++) sums[r * p.n + i] = A::add(sums[r * p.n + i], x, A::load(right[i * p.bColumnStride]));
+        for (int64_t i = 0; i < p.n; i++)
+          sums[r * p.n + i] = A::add(sums[r * p.n + i], x, A::load(right[i * p.bColumnStride]));
       }
     }
   }
@@ -118,7 +119,14 @@ struct Product {
     }
   }
 
+  /// One column is better one row: its panel is then full.
+  static MatmulPlan transposed(const MatmulPlan& p) {
+    return {p.dtype,        p.batch,         p.n,         p.m, p.k, p.bBatchStride, p.bColumnStride, p.bRowStride,
+            p.aBatchStride, p.aColumnStride, p.aRowStride};
+  }
+
   static void run(const MatmulPlan& p, const void* left, const void* right, void* result) {
+    if (p.n == 1 && p.m > 1) return run(transposed(p), right, left, result);
     const T* a = static_cast<const T*>(left);
     const T* b = static_cast<const T*>(right);
     T* c = static_cast<T*>(result);
@@ -143,13 +151,19 @@ struct Product {
 
 void matmul(const MatmulPlan& plan, const void* a, const void* b, void* c) {
   switch (plan.dtype) {
-    case DType::f64: return Product<Arithmetic<double, double>>::run(plan, a, b, c);
-    case DType::f32: return Product<Arithmetic<float, float>>::run(plan, a, b, c);
-    case DType::bf16: return Product<BFloat16Arithmetic>::run(plan, a, b, c);
+    case DType::f64:
+      return Product<Arithmetic<double, double>>::run(plan, a, b, c);
+    case DType::f32:
+      return Product<Arithmetic<float, float>>::run(plan, a, b, c);
+    case DType::bf16:
+      return Product<BFloat16Arithmetic>::run(plan, a, b, c);
     case DType::i32:
-    case DType::u32: return Product<Arithmetic<uint32_t, uint32_t>>::run(plan, a, b, c);
-    case DType::u8: return Product<Arithmetic<uint8_t, uint8_t>>::run(plan, a, b, c);
-    case DType::boolean: return Product<BooleanArithmetic>::run(plan, a, b, c);
+    case DType::u32:
+      return Product<Arithmetic<uint32_t, uint32_t>>::run(plan, a, b, c);
+    case DType::u8:
+      return Product<Arithmetic<uint8_t, uint8_t>>::run(plan, a, b, c);
+    case DType::boolean:
+      return Product<BooleanArithmetic>::run(plan, a, b, c);
   }
 }
 

@@ -62,8 +62,9 @@ TALWEG_INLINE void sumColumns(int64_t begin, int64_t end, int64_t width, double*
   });
 }
 
-/// Adds the chunks' sums in order, in place of the first.
+/// Adds the chunks' sums in order, in place of the first. Where there is none, the sums are 0.
 TALWEG_INLINE void joinChunks(int64_t numChunks, int64_t count, double* sums) {
+  for (int64_t i = 0; numChunks == 0 && i < count; i++) sums[i] = 0;
   for (int64_t chunk = 1; chunk < numChunks; chunk++) {
     for (int64_t i = 0; i < count; i++) sums[i] += sums[chunk * count + i];
   }
