@@ -19,7 +19,10 @@ export interface Seed {
  * The cotangents of `wanted`, given those of some results; undefined for what the results don't depend on.
  */
 export function pullBack(seeds: readonly Seed[], wanted: readonly Value[]): Cotangent[] {
-  const onPath = nodesBetween(seeds.map(({ value }) => value), wanted)
+  const onPath = nodesBetween(
+    seeds.map(({ value }) => value),
+    wanted,
+  )
   const cotangents = new Map<Value, AnyTensor>()
   const accumulate = (value: Value, cotangent: AnyTensor): void => {
     const known = cotangents.get(value)
@@ -38,10 +41,21 @@ export function pullBack(seeds: readonly Seed[], wanted: readonly Value[]): Cota
   return wanted.map((value) => cotangents.get(value))
 }
 
-function applyRule(node: Node, cotangents: readonly Cotangent[], wants: (index: number) => boolean): readonly Cotangent[] {
+function applyRule(
+  node: Node,
+  cotangents: readonly Cotangent[],
+  wants: (index: number) => boolean,
+): readonly Cotangent[] {
   const rule = rules[node.operation] as Rule<Node['operation']>
   const { attributes } = node
-  return rule({ node, attributes, inputs: node.inputs.map(tensorOf), outputs: node.outputs.map(tensorOf), cotangents, wants })
+  return rule({
+    node,
+    attributes,
+    inputs: node.inputs.map(tensorOf),
+    outputs: node.outputs.map(tensorOf),
+    cotangents,
+    wants,
+  })
 }
 
 interface Between {

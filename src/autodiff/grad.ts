@@ -26,7 +26,10 @@ function requireScalar(operation: string, result: AnyTensor): void {
 export function gradients(result: AnyTensor, by: readonly AnyTensor[]): AnyTensor[] {
   requireScalar('grad', result)
   const seed = { value: result.value, cotangent: full([], 1, result.dtype) }
-  const found = pullBack([seed], by.map((tensor) => tensor.value))
+  const found = pullBack(
+    [seed],
+    by.map((tensor) => tensor.value),
+  )
   return found.map((gradient, index) => gradient ?? zerosLike(by[index]))
 }
 
@@ -49,14 +52,19 @@ export function valueAndGrad<T extends Tree<AnyTensor>, Rest extends unknown[]>(
     // A view of each tensor, so that uses of the same tensor outside `first` count as constants.
     const views = treeMap<AnyTensor, AnyTensor>(first, isTensor, (tensor) => reshape(tensor, tensor.shape))
     const value = f(views as T, ...rest)
-    const found = gradients(value, treeLeaves<AnyTensor>(views, isTensor).map(({ leaf }) => leaf))
+    const found = gradients(
+      value,
+      treeLeaves<AnyTensor>(views, isTensor).map(({ leaf }) => leaf),
+    )
     let next = 0
     return { value, gradient: treeMap<AnyTensor, AnyTensor>(views, isTensor, () => found[next++]) as T }
   }
 }
 
 /** The derivative of a scalar function by its first argument. `grad(grad(f))` is the second derivative. */
-export function grad<T extends Tree<AnyTensor>, Rest extends unknown[]>(f: (first: T, ...rest: Rest) => AnyTensor): (first: T, ...rest: Rest) => T {
+export function grad<T extends Tree<AnyTensor>, Rest extends unknown[]>(
+  f: (first: T, ...rest: Rest) => AnyTensor,
+): (first: T, ...rest: Rest) => T {
   const withValue = valueAndGrad(f)
   return (first, ...rest) => withValue(first, ...rest).gradient
 }
@@ -65,6 +73,8 @@ export function grad<T extends Tree<AnyTensor>, Rest extends unknown[]>(f: (firs
  * A function like `f` whose inside is computed again in the backward pass instead of being kept: less memory for more
  * arithmetic. Source: Chen et al., "Training deep nets with sublinear memory cost", 2016.
  */
-export function remat<Inputs extends AnyTensor[]>(f: (...inputs: Inputs) => AnyTensor): (...inputs: Inputs) => AnyTensor {
+export function remat<Inputs extends AnyTensor[]>(
+  f: (...inputs: Inputs) => AnyTensor,
+): (...inputs: Inputs) => AnyTensor {
   return (...inputs) => composite('remat', {}, inputs, (...traced) => [f(...(traced as Inputs))])[0]
 }

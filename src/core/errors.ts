@@ -104,7 +104,14 @@ export class TalwegError extends Error {
   /** The same error, with its place known better. */
   at(place: ErrorPlace): TalwegError {
     const { code, operation, problem, hint } = this
-    return new TalwegError({ code, operation, problem, hint, place: { ...this.place, ...place }, cause: this.cause ?? this })
+    return new TalwegError({
+      code,
+      operation,
+      problem,
+      hint,
+      place: { ...this.place, ...place },
+      cause: this.cause ?? this,
+    })
   }
 }
 
@@ -114,7 +121,8 @@ function formatMessage({ operation, problem, hint, place }: ErrorParts): string 
 }
 
 function formatPlace({ file, line, row, column }: ErrorPlace): string {
-  const start = file === undefined ? (line === undefined ? '' : `line ${line}`) : line === undefined ? file : `${file}:${line}`
+  const start =
+    file === undefined ? (line === undefined ? '' : `line ${line}`) : line === undefined ? file : `${file}:${line}`
   const parts = [start, row === undefined ? '' : `row ${row}`, column === undefined ? '' : `column "${column}"`]
   return parts.filter((part) => part !== '').join(', ')
 }
@@ -122,6 +130,11 @@ function formatPlace({ file, line, row, column }: ErrorPlace): string {
 /** Asserts an invariant of Talweg's own; its failure is a bug here, never the user's fault. */
 export function invariant(condition: unknown, what: string): asserts condition {
   if (!condition) {
-    throw new TalwegError({ code: 'INTERNAL', operation: 'talweg', problem: `invariant broken: ${what}`, hint: 'this is a bug in Talweg; please report it' })
+    throw new TalwegError({
+      code: 'INTERNAL',
+      operation: 'talweg',
+      problem: `invariant broken: ${what}`,
+      hint: 'this is a bug in Talweg; please report it',
+    })
   }
 }

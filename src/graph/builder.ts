@@ -94,7 +94,12 @@ export class GraphBuilder {
     location: Location,
   ): readonly TensorType[] {
     try {
-      return inferTypes(operation, inputs.map((input) => input.type), attributes, decomposition)
+      return inferTypes(
+        operation,
+        inputs.map((input) => input.type),
+        attributes,
+        decomposition,
+      )
     } catch (error) {
       const position = location.resolve()
       throw error instanceof TalwegError && position !== undefined && error.place?.line === undefined

@@ -7,5 +7,14 @@ export { inferTypes } from './inference/index.js'
 export { meshOf, printGraph, type PrintedMesh, type PrintOptions } from './printer.js'
 export { copyNode, inline, rewrite, type Replace } from './rewrite.js'
 export { isTensor, Tensor, type AnyTensor } from './tensor.js'
-export { currentBuilder, isTracing, tensorOf, trace, traceNested, withBuilder, type NamedType, type NestedTrace } from './trace.js'
+export {
+  currentBuilder,
+  isTracing,
+  tensorOf,
+  trace,
+  traceNested,
+  withBuilder,
+  type NamedType,
+  type NestedTrace,
+} from './trace.js'
 export { verify } from './verifier.js'

@@ -52,7 +52,8 @@ export function captureLocation(): Location {
 
 function findUserFrame(stack: string): SourcePosition | undefined {
   for (const line of stack.split('\n').slice(1)) {
-    if (line.includes(ownPrefix) || line.includes(ownPath) || line.includes('node:') || line.includes('/node_modules/')) continue
+    if (line.includes(ownPrefix) || line.includes(ownPath) || line.includes('node:') || line.includes('/node_modules/'))
+      continue
     const match = /\(?((?:file:\/\/|https?:\/\/)?[^()\s]+):(\d+):(\d+)\)?$/.exec(line)
     if (match) {
       const file = decodeURIComponent(match[1].replace(/^file:\/\//, '')).replace(/\?.*$/, '')

@@ -12,7 +12,9 @@ export type Replace = (node: Node, inputs: readonly Value[], builder: GraphBuild
 /** Copies a node into `builder` with new operands. Its types are inferred again only if an operand's type has changed. */
 export function copyNode(node: Node, inputs: readonly Value[], builder: GraphBuilder): readonly Value[] {
   const { operation, attributes, decomposition, location } = node
-  const isSame = inputs.every((input, index) => input.type === node.inputs[index].type || sameType(input.type, node.inputs[index].type))
+  const isSame = inputs.every(
+    (input, index) => input.type === node.inputs[index].type || sameType(input.type, node.inputs[index].type),
+  )
   const types = isSame ? node.outputs.map(({ type }) => type) : undefined
   return builder.add(operation, inputs, attributes as never, { decomposition, location, types })
 }
@@ -30,7 +32,12 @@ export function rewrite(graph: Graph, replace: Replace): Graph {
 }
 
 /** Copies what `graph` computes into `builder`, with `args` for its parameters; returns the results' values there. */
-export function inline(graph: Graph, args: readonly Value[], builder: GraphBuilder, replace: Replace = () => undefined): readonly Value[] {
+export function inline(
+  graph: Graph,
+  args: readonly Value[],
+  builder: GraphBuilder,
+  replace: Replace = () => undefined,
+): readonly Value[] {
   const mapped = new Map<Value, Value>()
   graph.parameters.forEach((parameter, index) => mapped.set(parameter, args[index]))
   rewriteNodes(graph, builder, mapped, replace)

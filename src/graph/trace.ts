@@ -58,7 +58,10 @@ export function trace(
   const builder = new GraphBuilder(name)
   return withBuilder(builder, () => {
     const tensors = inputs.map((input) => new Tensor(builder.parameter(input.name, input.type)))
-    const results = Object.entries(body(...tensors)).map(([result, tensor]): NamedValue => ({ name: result, value: tensor.value }))
+    const results = Object.entries(body(...tensors)).map(([result, tensor]): NamedValue => ({
+      name: result,
+      value: tensor.value,
+    }))
     return builder.build(results)
   })
 }
@@ -79,7 +82,9 @@ export function traceNested(
   return withBuilder(builder, () => {
     const tensors = types.map((type, index) => new Tensor(builder.parameter(`input${index}`, type)))
     const outputs = body(...tensors)
-    const graph = builder.build(outputs.map((tensor, index): NamedValue => ({ name: `output${index}`, value: tensor.value })))
+    const graph = builder.build(
+      outputs.map((tensor, index): NamedValue => ({ name: `output${index}`, value: tensor.value })),
+    )
     return { graph, captures: builder.captures }
   })
 }

@@ -1,6 +1,13 @@
 /** Layers, losses and models. */
 export { Module } from './module.js'
-export { isTraining, Parameter, updateParameter, withParameters, type AnyParameter, type ModelScope } from './parameter.js'
+export {
+  isTraining,
+  Parameter,
+  updateParameter,
+  withParameters,
+  type AnyParameter,
+  type ModelScope,
+} from './parameter.js'
 export * as initializers from './initializers.js'
 export type { Initializer } from './initializers.js'
 export { accuracy, binaryCrossEntropy, crossEntropy, huber, joinMeans, Mean, meanOf, squaredError, type CrossEntropyLossOptions } from './losses.js' // prettier-ignore

@@ -9,7 +9,21 @@ import type { DType } from '../core/dtype.js'
 import type { Shape } from '../core/shape.js'
 import { Tensor, type AnyTensor } from '../graph/tensor.js'
 import { full } from '../ops/creation.js'
-import { abs, add, convert, divide, equal, less, maximum, multiply, notEqual, softplus, square, subtract, where } from '../ops/elementwise.js'
+import {
+  abs,
+  add,
+  convert,
+  divide,
+  equal,
+  less,
+  maximum,
+  multiply,
+  notEqual,
+  softplus,
+  square,
+  subtract,
+  where,
+} from '../ops/elementwise.js'
 import { reshape } from '../ops/movement.js'
 import { argmax, countTrue, sum } from '../ops/reductions.js'
 import { softmaxCrossEntropy } from '../ops/composites/softmax.js'
@@ -47,7 +61,11 @@ export interface CrossEntropyLossOptions {
  * @param targets i32 [...]; each in [0, V) or the ignored one
  * @example nn.crossEntropy(model.forward(batch.tokens), batch.targets)
  */
-export function crossEntropy(logits: AnyTensor, targets: Tensor<Shape, 'i32'>, options: CrossEntropyLossOptions = {}): Mean {
+export function crossEntropy(
+  logits: AnyTensor,
+  targets: Tensor<Shape, 'i32'>,
+  options: CrossEntropyLossOptions = {},
+): Mean {
   const { labelSmoothing = 0, ignoredTarget } = options
   const numClasses = logits.shape[logits.rank - 1]
   const rows = reshape(logits, [-1, numClasses])

@@ -27,7 +27,12 @@ function pair(value: number | readonly [number, number]): readonly [number, numb
   return typeof value === 'number' ? [value, value] : value
 }
 
-function resolvePadding(option: PaddingOption, sizes: readonly number[], window: readonly number[], strides: readonly number[]): Padding {
+function resolvePadding(
+  option: PaddingOption,
+  sizes: readonly number[],
+  window: readonly number[],
+  strides: readonly number[],
+): Padding {
   if (typeof option === 'number') return sizes.map(() => [option, option] as const)
   if (option === 'valid') return sizes.map(() => [0, 0] as const)
   if (option !== 'same') return option
@@ -88,7 +93,11 @@ function requireImages(operation: string, x: AnyTensor): void {
   })
 }
 
-function poolWindow(x: AnyTensor, size: number | readonly [number, number], options: WindowOptions): Omit<ReduceWindowAttributes, 'kind'> {
+function poolWindow(
+  x: AnyTensor,
+  size: number | readonly [number, number],
+  options: WindowOptions,
+): Omit<ReduceWindowAttributes, 'kind'> {
   const window = pair(size)
   const strides = pair(options.stride ?? size)
   const padding = resolvePadding(options.padding ?? 'valid', x.shape.slice(1, 3), window, strides)
@@ -103,13 +112,21 @@ function poolWindow(x: AnyTensor, size: number | readonly [number, number], opti
 }
 
 /** The largest of each window of [N, H, W, C]; windows don't overlap unless `stride` says so. */
-export function maxPool2d(x: AnyTensor, size: number | readonly [number, number], options: WindowOptions = {}): AnyTensor {
+export function maxPool2d(
+  x: AnyTensor,
+  size: number | readonly [number, number],
+  options: WindowOptions = {},
+): AnyTensor {
   requireImages('maxPool2d', x)
   return reduceWindow(x, { kind: 'maximum', ...poolWindow(x, size, options) })
 }
 
 /** The mean of each window; padding counts as zeros that are not counted. */
-export function averagePool2d(x: AnyTensor, size: number | readonly [number, number], options: WindowOptions = {}): AnyTensor {
+export function averagePool2d(
+  x: AnyTensor,
+  size: number | readonly [number, number],
+  options: WindowOptions = {},
+): AnyTensor {
   requireImages('averagePool2d', x)
   const window = poolWindow(x, size, options)
   const sums = reduceWindow(x, { kind: 'add', ...window })
@@ -149,7 +166,13 @@ function putBack(elements: AnyTensor, place: readonly number[], operand: Shape, 
   const spread = elements.shape.map((size, dim) => (size === 0 ? 0 : (size - 1) * strides[dim] + 1))
   const low = place.map((start, dim) => start - padding[dim][0])
   const high = operand.map((size, dim) => size - low[dim] - spread[dim])
-  return pad(elements, low, high, 0, strides.map((stride) => stride - 1))
+  return pad(
+    elements,
+    low,
+    high,
+    0,
+    strides.map((stride) => stride - 1),
+  )
 }
 
 /**
@@ -162,7 +185,12 @@ function putBack(elements: AnyTensor, place: readonly number[], operand: Shape, 
 export function maxPoolGradient(dy: AnyTensor, x: AnyTensor, y: AnyTensor, attributes: PoolWindow): AnyTensor {
   const [result] = composite('maxPoolGradient', attributes, [dy, x, y], (outer, operand, largest) => {
     const { padding, strides } = attributes
-    const padded = pad(operand, padding.map(([low]) => low), padding.map(([, high]) => high), -Infinity)
+    const padded = pad(
+      operand,
+      padding.map(([low]) => low),
+      padding.map(([, high]) => high),
+      -Infinity,
+    )
     const places = [...windowPlaces(attributes)]
     const elements = places.map((place) => elementsAt(padded, place, strides, largest.shape))
     // Which place is largest is found from x alone: where x is the result of elementwise operations, a compiler may compute

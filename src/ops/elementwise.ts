@@ -24,7 +24,10 @@ function binary(operation: Arithmetic) {
 }
 
 function comparison(direction: ComparisonDirection) {
-  return <A extends Operand, B extends Operand>(left: A, right: B & CheckBroadcast<ShapeOf<A>, B>): Tensor<Broadcast<ShapeOf<A>, ShapeOf<B>>, 'bool'> =>
+  return <A extends Operand, B extends Operand>(
+    left: A,
+    right: B & CheckBroadcast<ShapeOf<A>, B>,
+  ): Tensor<Broadcast<ShapeOf<A>, ShapeOf<B>>, 'bool'> =>
     apply('compare', matchOperands('compare', left, right), { direction })
 }
 
@@ -90,7 +93,8 @@ export function bitcast<S extends Shape, D extends DType>(x: Tensor<S>, dtype: D
 export function where(predicate: Tensor<Shape, 'bool'>, whenTrue: Operand, whenFalse: Operand): AnyTensor {
   const [a, b] = matchOperands('where', whenTrue, whenFalse)
   const shape = broadcastShapes(predicate.shape, a.shape)
-  if (shape === undefined) throw shapeMismatch('where', "the predicate doesn't broadcast with the values", [predicate.type, a.type, b.type])
+  if (shape === undefined)
+    throw shapeMismatch('where', "the predicate doesn't broadcast with the values", [predicate.type, a.type, b.type])
   return apply('select', [broadcastTo(predicate, shape), broadcastTo(a, shape), broadcastTo(b, shape)], {})
 }
 

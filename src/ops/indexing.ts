@@ -26,7 +26,10 @@ export function takeRows<D extends DType>(x: Tensor<Shape, D>, indices: Tensor<S
 export function takeAlongLast<D extends DType>(x: Tensor<Shape, D>, indices: Tensor<Shape, 'i32'>): Tensor<Shape, D> {
   const numRows = indices.shape.reduce((product, size) => product * size, 1)
   const rows = reshape(x, [numRows, x.shape[x.rank - 1]])
-  const starts = concatenate([iota([numRows, 1]) as AnyTensor, expandDim(reshape(indices, [numRows]), 1) as AnyTensor], 1)
+  const starts = concatenate(
+    [iota([numRows, 1]) as AnyTensor, expandDim(reshape(indices, [numRows]), 1) as AnyTensor],
+    1,
+  )
   const taken = apply('gather', [rows, starts], {
     offsetDims: [],
     collapsedSliceDims: [0, 1],
@@ -38,14 +41,22 @@ export function takeAlongLast<D extends DType>(x: Tensor<Shape, D>, indices: Ten
 }
 
 /** 1 where the class is, 0 elsewhere, along a new last dimension. A class out of range gives zeros. */
-export function oneHot<D extends DType = 'f32'>(indices: Tensor<Shape, 'i32'>, numClasses: number, dtype: D = 'f32' as D): Tensor<Shape, D> {
+export function oneHot<D extends DType = 'f32'>(
+  indices: Tensor<Shape, 'i32'>,
+  numClasses: number,
+  dtype: D = 'f32' as D,
+): Tensor<Shape, D> {
   const shape = [...indices.shape, numClasses]
   const classes = iota(shape, indices.rank) as AnyTensor
   return convert(equal(expandDim(indices, -1) as AnyTensor, classes) as Tensor<Shape, 'bool'>, dtype)
 }
 
 /** Adds `updates` [...batch, ...rest] to the rows of `x` that `indices` [...batch] name; out of range are dropped. */
-export function addToRows<D extends DType>(x: Tensor<Shape, D>, indices: Tensor<Shape, 'i32'>, updates: Tensor<Shape, D>): Tensor<Shape, D> {
+export function addToRows<D extends DType>(
+  x: Tensor<Shape, D>,
+  indices: Tensor<Shape, 'i32'>,
+  updates: Tensor<Shape, D>,
+): Tensor<Shape, D> {
   return apply('scatter', [x, indices, updates], {
     updateWindowDims: x.shape.slice(1).map((_, dim) => indices.rank + dim),
     insertedWindowDims: [0],

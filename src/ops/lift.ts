@@ -50,7 +50,11 @@ export function full<D extends DType>(shape: Shape, value: number, dtype: D): Te
 }
 
 /** Two operands of one type, by broadcasting and by giving numbers the other's element type. */
-export function matchOperands(operation: string, left: AnyTensor | number, right: AnyTensor | number): [AnyTensor, AnyTensor] {
+export function matchOperands(
+  operation: string,
+  left: AnyTensor | number,
+  right: AnyTensor | number,
+): [AnyTensor, AnyTensor] {
   if (typeof left === 'number') {
     if (typeof right === 'number') return [scalar(left, 'f32'), scalar(right, 'f32')]
     return [full(right.shape, left, right.dtype), right]
@@ -73,7 +77,8 @@ function clash(left: Shape, right: Shape): string {
   for (let fromLast = 1; fromLast <= Math.min(left.length, right.length); fromLast++) {
     const a = left[left.length - fromLast]
     const b = right[right.length - fromLast]
-    if (a !== b && a !== 1 && b !== 1) return `left dimension ${left.length - fromLast} is ${a}, right dimension ${right.length - fromLast} is ${b}`
+    if (a !== b && a !== 1 && b !== 1)
+      return `left dimension ${left.length - fromLast} is ${a}, right dimension ${right.length - fromLast} is ${b}`
   }
   return 'ranks differ'
 }

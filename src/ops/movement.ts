@@ -20,7 +20,10 @@ export function resolveDim(operation: string, x: AnyTensor, dim: number): number
 }
 
 /** The same elements, row-major, in another shape; one size may be -1 and is then computed. */
-export function reshape<const S extends Shape, D extends DType>(x: Tensor<Shape, D>, shape: S): Tensor<WithoutMinusOne<S>, D> {
+export function reshape<const S extends Shape, D extends DType>(
+  x: Tensor<Shape, D>,
+  shape: S,
+): Tensor<WithoutMinusOne<S>, D> {
   const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1)
   const resolved = shape.map((size) => (size === -1 ? numElements(x.shape) / known : size))
   return apply('reshape', [x], { shape: resolved })
@@ -37,7 +40,10 @@ export function transpose<D extends DType>(x: Tensor<Shape, D>, permutation?: re
 /** Exchanges two dimensions. */
 export function swapDims<D extends DType>(x: Tensor<Shape, D>, first: number, second: number): Tensor<Shape, D> {
   const [a, b] = [resolveDim('swapDims', x, first), resolveDim('swapDims', x, second)]
-  return transpose(x, x.shape.map((_, dim) => (dim === a ? b : dim === b ? a : dim)))
+  return transpose(
+    x,
+    x.shape.map((_, dim) => (dim === a ? b : dim === b ? a : dim)),
+  )
 }
 
 export function broadcastTo<const S extends Shape, D extends DType>(x: Tensor<Shape, D>, shape: S): Tensor<S, D> {
@@ -55,7 +61,12 @@ export function slice<D extends DType>(
 }
 
 /** Elements `start` to `limit` of one dimension; both may be counted from the end. */
-export function sliceDim<D extends DType>(x: Tensor<Shape, D>, dim: number, start: number, limit: number = x.shape[resolveDim('sliceDim', x, dim)]): Tensor<Shape, D> {
+export function sliceDim<D extends DType>(
+  x: Tensor<Shape, D>,
+  dim: number,
+  start: number,
+  limit: number = x.shape[resolveDim('sliceDim', x, dim)],
+): Tensor<Shape, D> {
   const at = resolveDim('sliceDim', x, dim)
   const fromStart = (place: number): number => (place < 0 ? place + x.shape[at] : place)
   const starts = x.shape.map((_, d) => (d === at ? fromStart(start) : 0))
@@ -91,13 +102,19 @@ export function expandDim<D extends DType>(x: Tensor<Shape, D>, dim: number): Te
 
 /** Joins along a new dimension. */
 export function stack<D extends DType>(parts: readonly Tensor<Shape, D>[], dim = 0): Tensor<Shape, D> {
-  return concatenate(parts.map((part) => expandDim(part, dim)), dim)
+  return concatenate(
+    parts.map((part) => expandDim(part, dim)),
+    dim,
+  )
 }
 
 /** Removes a dimension of size 1. */
 export function squeezeDim<D extends DType>(x: Tensor<Shape, D>, dim: number): Tensor<Shape, D> {
   const at = resolveDim('squeezeDim', x, dim)
-  return reshape(x, x.shape.filter((_, d) => d !== at))
+  return reshape(
+    x,
+    x.shape.filter((_, d) => d !== at),
+  )
 }
 
 /** All dimensions from `from` on made one. */

@@ -38,7 +38,8 @@ export function matmul<A extends AnyTensor, B extends AnyTensor>(
 function matmulOf(left: AnyTensor, right: AnyTensor): AnyTensor {
   if (left.rank === 0 || right.rank === 0) throw mismatch('a scalar is no matrix', left, right, 'use multiply')
   const leftContracting = [left.rank - 1]
-  if (right.rank <= 2) return dotGeneral(left, right, { leftContracting, rightContracting: [Math.max(right.rank - 2, 0)] })
+  if (right.rank <= 2)
+    return dotGeneral(left, right, { leftContracting, rightContracting: [Math.max(right.rank - 2, 0)] })
   if (left.rank === 1) return batched(apply('reshape', [left], { shape: [1, ...left.shape] }), right, true)
   return batched(left, right, false)
 }

@@ -9,7 +9,21 @@ import { hashString } from '../core/random.js'
 import { numElements, type Shape } from '../core/shape.js'
 import { currentPlace } from '../graph/location.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
-import { abs, add, convert, cos, less, log, multiply, shiftRightLogical, sign, sqrt, subtract, where, xor } from './elementwise.js'
+import {
+  abs,
+  add,
+  convert,
+  cos,
+  less,
+  log,
+  multiply,
+  shiftRightLogical,
+  sign,
+  sqrt,
+  subtract,
+  where,
+  xor,
+} from './elementwise.js'
 import { polynomial } from './composites/gelu.js'
 import { constant, zeros } from './creation.js'
 import { apply } from './lift.js'
@@ -91,7 +105,11 @@ export function uniformFromBits(words: Tensor<Shape, 'u32'>, dtype: FloatDType =
 }
 
 /** Standard normal, by Box and Muller's transform of two uniforms. */
-export function normalFromBits(first: Tensor<Shape, 'u32'>, second: Tensor<Shape, 'u32'>, dtype: FloatDType = 'f32'): AnyTensor {
+export function normalFromBits(
+  first: Tensor<Shape, 'u32'>,
+  second: Tensor<Shape, 'u32'>,
+  dtype: FloatDType = 'f32',
+): AnyTensor {
   const radius = sqrt(multiply(log(subtract(1, uniformFromBits(first, dtype))), -2))
   return multiply(radius, cos(multiply(uniformFromBits(second, dtype), 2 * Math.PI)))
 }

@@ -21,7 +21,12 @@ function resolveDims(operation: string, x: AnyTensor, dims: Dims | undefined): n
   return (typeof dims === 'number' ? [dims] : dims).map((dim) => resolveDim(operation, x, dim))
 }
 
-function reduce<D extends DType>(kind: ReductionKind, x: Tensor<Shape, D>, dims: Dims | undefined, { keepDims = false }: ReduceOptions): Tensor<Shape, D> {
+function reduce<D extends DType>(
+  kind: ReductionKind,
+  x: Tensor<Shape, D>,
+  dims: Dims | undefined,
+  { keepDims = false }: ReduceOptions,
+): Tensor<Shape, D> {
   const resolved = resolveDims('reduce', x, dims)
   const reduced = apply<'reduce', Shape, D>('reduce', [x], { kind, dims: resolved })
   if (!keepDims) return reduced
@@ -32,7 +37,11 @@ export function sum<D extends DType>(x: Tensor<Shape, D>, dims?: Dims, options: 
   return reduce('add', x, dims, options)
 }
 
-export function product<D extends DType>(x: Tensor<Shape, D>, dims?: Dims, options: ReduceOptions = {}): Tensor<Shape, D> {
+export function product<D extends DType>(
+  x: Tensor<Shape, D>,
+  dims?: Dims,
+  options: ReduceOptions = {},
+): Tensor<Shape, D> {
   return reduce('multiply', x, dims, options)
 }
 
@@ -59,7 +68,11 @@ export function mean<D extends DType>(x: Tensor<Shape, D>, dims?: Dims, options:
 }
 
 /** The mean of the squared distance to the mean (divided by n, not n - 1). */
-export function variance<D extends DType>(x: Tensor<Shape, D>, dims?: Dims, options: ReduceOptions = {}): Tensor<Shape, D> {
+export function variance<D extends DType>(
+  x: Tensor<Shape, D>,
+  dims?: Dims,
+  options: ReduceOptions = {},
+): Tensor<Shape, D> {
   const centred = subtract(x, mean(x, dims, { keepDims: true }) as AnyTensor) as AnyTensor as Tensor<Shape, D>
   return mean(square(centred), dims, options)
 }
@@ -89,5 +102,8 @@ export function countTrue(x: Tensor<Shape, 'bool'>, dims?: Dims): Tensor<Shape, 
 
 /** Square root of the sum of squares over all tensors together: the global norm that clipping looks at. */
 export function sumOfSquares(tensors: readonly AnyTensor[]): AnyTensor {
-  return tensors.reduce((total, tensor) => add(total, sum(square(tensor)) as AnyTensor), zeros([], tensors[0]?.dtype ?? 'f32') as AnyTensor)
+  return tensors.reduce(
+    (total, tensor) => add(total, sum(square(tensor)) as AnyTensor),
+    zeros([], tensors[0]?.dtype ?? 'f32') as AnyTensor,
+  )
 }

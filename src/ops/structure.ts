@@ -18,7 +18,11 @@ export function composite<N extends CompositeName>(
   inputs: readonly AnyTensor[],
   body: (...inputs: AnyTensor[]) => readonly AnyTensor[],
 ): AnyTensor[] {
-  const { graph, captures } = traceNested(name, inputs.map((input) => input.type), body)
+  const { graph, captures } = traceNested(
+    name,
+    inputs.map((input) => input.type),
+    body,
+  )
   const call = { name, attributes } as unknown as CompositeCall
   return applyAll('composite', [...inputs, ...captures.map(tensorOf)], call, graph).map(tensorOf)
 }

@@ -18,7 +18,13 @@ export type DTypeOf<T> = T extends Tensor<Shape, infer D> ? D : never
 type IsUnknownRank<S extends Shape> = number extends S['length'] ? true : false
 
 /** Whether two sizes may be equal as far as types can tell. */
-type MayEqual<A extends number, B extends number> = number extends A ? true : number extends B ? true : A extends B ? true : false
+type MayEqual<A extends number, B extends number> = number extends A
+  ? true
+  : number extends B
+    ? true
+    : A extends B
+      ? true
+      : false
 
 type BroadcastSize<A extends number, B extends number> = A extends 1
   ? number extends A
@@ -28,7 +34,10 @@ type BroadcastSize<A extends number, B extends number> = A extends 1
     ? B extends 1 ? number : B // prettier-ignore
     : A
 
-type BroadcastTuples<A extends Shape, B extends Shape> = A extends readonly [...infer RestA extends Shape, infer LastA extends number]
+type BroadcastTuples<A extends Shape, B extends Shape> = A extends readonly [
+  ...infer RestA extends Shape,
+  infer LastA extends number,
+]
   ? B extends readonly [...infer RestB extends Shape, infer LastB extends number]
     ? readonly [...BroadcastTuples<RestA, RestB>, BroadcastSize<LastA, LastB>]
     : A
@@ -41,7 +50,10 @@ export type Broadcast<A extends Shape, B extends Shape> =
 type SizesClash<A extends number, B extends number> =
   MayEqual<A, B> extends true ? false : A extends 1 ? false : B extends 1 ? false : true
 
-type FindClash<A extends Shape, B extends Shape> = A extends readonly [...infer RestA extends Shape, infer LastA extends number]
+type FindClash<A extends Shape, B extends Shape> = A extends readonly [
+  ...infer RestA extends Shape,
+  infer LastA extends number,
+]
   ? B extends readonly [...infer RestB extends Shape, infer LastB extends number]
     ? SizesClash<LastA, LastB> extends true
       ? { readonly error: `sizes differ: ${LastA} and ${LastB}` }

@@ -40,7 +40,15 @@ interface Betas {
 }
 
 function adamFamily(kind: 'adam' | 'adamw', defaultDecay: number, options: AdamOptions): Optimizer {
-  const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = defaultDecay, decay = matricesOnly, clipNorm } = options
+  const {
+    learningRate,
+    beta1 = 0.9,
+    beta2 = 0.999,
+    epsilon = 1e-8,
+    weightDecay = defaultDecay,
+    decay = matricesOnly,
+    clipNorm,
+  } = options
   return {
     kind,
     settings: { beta1, beta2, epsilon, weightDecay },
@@ -54,7 +62,8 @@ function adamFamily(kind: 'adam' | 'adamw', defaultDecay: number, options: AdamO
       const applies = decays && weightDecay !== 0
       const coupled = applies && kind === 'adam' ? add(gradient, multiply(parameter, weightDecay)) : gradient
       const { mean, variance, direction } = moments(coupled, context, { beta1, beta2, epsilon })
-      const kept = applies && kind === 'adamw' ? multiply(parameter, subtract(1, multiply(rate, weightDecay))) : parameter
+      const kept =
+        applies && kind === 'adamw' ? multiply(parameter, subtract(1, multiply(rate, weightDecay))) : parameter
       return { parameter: subtract(kept, multiply(direction, rate)), slots: { mean, variance } }
     },
   }
@@ -85,7 +94,14 @@ export interface LionOptions extends OptimizerOptions {
  * Steps of one size: p = p (1 - η λ) - η sign(β₁ m + (1 - β₁) g); m = β₂ m + (1 - β₂) g.
  * Source: Chen et al., "Symbolic discovery of optimization algorithms", 2023.
  */
-export function lion({ learningRate, beta1 = 0.9, beta2 = 0.99, weightDecay = 0, decay = matricesOnly, clipNorm }: LionOptions): Optimizer {
+export function lion({
+  learningRate,
+  beta1 = 0.9,
+  beta2 = 0.99,
+  weightDecay = 0,
+  decay = matricesOnly,
+  clipNorm,
+}: LionOptions): Optimizer {
   return {
     kind: 'lion',
     settings: { beta1, beta2, weightDecay },
@@ -97,7 +113,8 @@ export function lion({ learningRate, beta1 = 0.9, beta2 = 0.99, weightDecay = 0,
     update: ({ parameter, gradient, slots, learningRate: rate, decays }) => {
       const direction = sign(add(multiply(slots.mean, beta1), multiply(gradient, 1 - beta1)))
       const mean = add(multiply(slots.mean, beta2), multiply(gradient, 1 - beta2))
-      const kept: AnyTensor = decays && weightDecay !== 0 ? multiply(parameter, subtract(1, multiply(rate, weightDecay))) : parameter
+      const kept: AnyTensor =
+        decays && weightDecay !== 0 ? multiply(parameter, subtract(1, multiply(rate, weightDecay))) : parameter
       return { parameter: subtract(kept, multiply(direction, rate)), slots: { mean } }
     },
   }

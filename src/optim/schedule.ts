@@ -29,7 +29,11 @@ interface Warmup {
   readonly warmup?: number
 }
 
-function make<S extends { readonly peak: number }>(kind: string, settings: S, rate: (settings: S, context: ScheduleContext) => AnyTensor): Schedule {
+function make<S extends { readonly peak: number }>(
+  kind: string,
+  settings: S,
+  rate: (settings: S, context: ScheduleContext) => AnyTensor,
+): Schedule {
   return {
     kind,
     peak: settings.peak,

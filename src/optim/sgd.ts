@@ -1,7 +1,7 @@
 /** Gradient descent: full-batch, stochastic, with momentum. */
 import type { AnyTensor } from '../graph/tensor.js'
 import { add, multiply, subtract } from '../ops/elementwise.js'
-import { matricesOnly, type Optimizer, type OptimizerOptions } from './optimizer.js'
+import { matricesOnly, type Optimizer, type OptimizerOptions, type Update } from './optimizer.js'
 import { asSchedule } from './schedule.js'
 
 export interface SgdOptions extends OptimizerOptions {
@@ -18,7 +18,14 @@ export interface SgdOptions extends OptimizerOptions {
  *
  * @example optim.sgd({ learningRate: 0.1, momentum: 0.9 })
  */
-export function sgd({ learningRate, momentum = 0, nesterov = false, weightDecay = 0, decay = matricesOnly, clipNorm }: SgdOptions): Optimizer {
+export function sgd({
+  learningRate,
+  momentum = 0,
+  nesterov = false,
+  weightDecay = 0,
+  decay = matricesOnly,
+  clipNorm,
+}: SgdOptions): Optimizer {
   return {
     kind: 'sgd',
     settings: { momentum, nesterov, weightDecay },
@@ -27,8 +34,9 @@ export function sgd({ learningRate, momentum = 0, nesterov = false, weightDecay 
     decay,
     slots: momentum === 0 ? [] : ['velocity'],
     fullBatch: false,
-    update: ({ parameter, gradient, slots, learningRate: rate, decays }) => {
-      const decayed: AnyTensor = decays && weightDecay !== 0 ? add(gradient, multiply(parameter, weightDecay)) : gradient
+    update: ({ parameter, gradient, slots, learningRate: rate, decays }): Update => {
+      const decayed: AnyTensor =
+        decays && weightDecay !== 0 ? add(gradient, multiply(parameter, weightDecay)) : gradient
       if (momentum === 0) return { parameter: subtract(parameter, multiply(decayed, rate)), slots: {} }
       const velocity = add(multiply(slots.velocity, momentum), decayed)
       const direction: AnyTensor = nesterov ? add(decayed, multiply(velocity, momentum)) : velocity

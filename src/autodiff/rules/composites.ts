@@ -24,7 +24,8 @@ interface CompositeContext<N extends CompositeName> extends Omit<RuleContext<'co
 
 type CompositeRule<N extends CompositeName> = (context: CompositeContext<N>) => readonly Cotangent[]
 
-const throughDecomposition = (context: CompositeContext<CompositeName>): readonly Cotangent[] => differentiate(context, context.inputs)
+const throughDecomposition = (context: CompositeContext<CompositeName>): readonly Cotangent[] =>
+  differentiate(context, context.inputs)
 
 const compositeRules: { readonly [N in CompositeName]: CompositeRule<N> } = {
   stopGradient: zeroDerivative,
@@ -46,17 +47,23 @@ const compositeRules: { readonly [N in CompositeName]: CompositeRule<N> } = {
   geluGradient: throughDecomposition,
   softmax: ({ dy, outputs: [y] }) => [softmaxGradient(dy, y)],
   softmaxGradient: throughDecomposition,
-  layerNorm: onlyFirstResult(({ dy, inputs: [x, weight], outputs: [, mean, inverse] }) => layerNormGradient(dy, x, weight, mean, inverse)),
+  layerNorm: onlyFirstResult(({ dy, inputs: [x, weight], outputs: [, mean, inverse] }) =>
+    layerNormGradient(dy, x, weight, mean, inverse),
+  ),
   layerNormGradient: throughDecomposition,
-  rmsNorm: onlyFirstResult(({ dy, inputs: [x, weight], outputs: [, inverse] }) => rmsNormGradient(dy, x, weight, inverse)),
+  rmsNorm: onlyFirstResult(({ dy, inputs: [x, weight], outputs: [, inverse] }) =>
+    rmsNormGradient(dy, x, weight, inverse),
+  ),
   rmsNormGradient: throughDecomposition,
   batchNorm: onlyFirstResult<'batchNorm'>(({ dy, inputs: [x, weight], outputs: [, mean, variance], attributes }) =>
     batchNormGradient(dy, x, weight, mean, variance, attributes.epsilon),
   ),
   batchNormGradient: throughDecomposition,
-  softmaxCrossEntropy: onlyFirstResult<'softmaxCrossEntropy'>(({ dy, inputs: [logits, targets], outputs: [, total], attributes }) => [
-    softmaxCrossEntropyGradient(dy, logits, targets, total, attributes),
-  ]),
+  softmaxCrossEntropy: onlyFirstResult<'softmaxCrossEntropy'>(
+    ({ dy, inputs: [logits, targets], outputs: [, total], attributes }) => [
+      softmaxCrossEntropyGradient(dy, logits, targets, total, attributes),
+    ],
+  ),
   softmaxCrossEntropyGradient: throughDecomposition,
   attention: onlyFirstResult<'attention'>(({ dy, inputs, outputs: [out, logSumExp], attributes }) => {
     const [query, key, value] = inputs
@@ -77,7 +84,10 @@ function onlyFirstResult<N extends CompositeName>(rule: CompositeRule<N>): Compo
 }
 
 /** Puts the composite's decomposition in its place, computed from `inputs`, and goes backward through it. */
-function differentiate(context: Omit<RuleContext<'composite'>, 'attributes'>, inputs: readonly AnyTensor[]): readonly Cotangent[] {
+function differentiate(
+  context: Omit<RuleContext<'composite'>, 'attributes'>,
+  inputs: readonly AnyTensor[],
+): readonly Cotangent[] {
   const { node, cotangents, wants } = context
   const builder = GraphBuilder.of(inputs[0].value)
   // A fresh view of each operand, so that the cotangent by an operand is that of its use here alone.
@@ -88,7 +98,10 @@ function differentiate(context: Omit<RuleContext<'composite'>, 'attributes'>, in
     return cotangent === undefined ? [] : [{ value: result, cotangent }]
   })
   const wanted = views.map((view, index) => ({ view, isWanted: wants(index) }))
-  const gradients = pullBack(seeds, wanted.flatMap(({ view, isWanted }) => (isWanted ? [view] : [])))
+  const gradients = pullBack(
+    seeds,
+    wanted.flatMap(({ view, isWanted }) => (isWanted ? [view] : [])),
+  )
   let next = 0
   return wanted.map(({ isWanted }) => (isWanted ? gradients[next++] : undefined))
 }

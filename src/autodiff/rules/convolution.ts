@@ -30,7 +30,13 @@ interface SpatialSizes {
 }
 
 /** Dilated sizes along spatial dimension `i`. */
-function spatialSizes(dy: AnyTensor, x: AnyTensor, kernel: AnyTensor, attributes: ConvolutionAttributes, i: number): SpatialSizes {
+function spatialSizes(
+  dy: AnyTensor,
+  x: AnyTensor,
+  kernel: AnyTensor,
+  attributes: ConvolutionAttributes,
+  i: number,
+): SpatialSizes {
   const { dimensions: d, strides, inputDilation, kernelDilation } = attributes
   return {
     input: dilated(x.shape[d.inputSpatial[i]], inputDilation[i]),
@@ -72,7 +78,12 @@ function gradientByInput(dy: AnyTensor, x: AnyTensor, kernel: AnyTensor, attribu
   return batchGroups === 1 ? result : moveGroups(result, d.inputFeature, d.inputBatch, batchGroups)
 }
 
-function gradientByKernel(dy: AnyTensor, x: AnyTensor, kernel: AnyTensor, attributes: ConvolutionAttributes): AnyTensor {
+function gradientByKernel(
+  dy: AnyTensor,
+  x: AnyTensor,
+  kernel: AnyTensor,
+  attributes: ConvolutionAttributes,
+): AnyTensor {
   const { dimensions: d } = attributes
   const padding: Padding = attributes.padding.map(([low], i) => {
     const sizes = spatialSizes(dy, x, kernel, attributes, i)

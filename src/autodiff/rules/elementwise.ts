@@ -60,14 +60,20 @@ export const elementwiseRules: { readonly [O in ElementwiseOperation]: Rule<O> }
   // y = a - b: dy, -dy
   subtract: simple(({ dy, wants }) => [dy, wants(1) ? negate(dy) : undefined]),
   // y = a b: dy b, dy a
-  multiply: simple(({ dy, inputs: [a, b], wants }) => [wants(0) ? multiply(dy, b) : undefined, wants(1) ? multiply(dy, a) : undefined]),
+  multiply: simple(({ dy, inputs: [a, b], wants }) => [
+    wants(0) ? multiply(dy, b) : undefined,
+    wants(1) ? multiply(dy, a) : undefined,
+  ]),
   // y = a / b: dy / b, -dy y / b
   divide: simple(({ dy, y, inputs: [, b], wants }) => {
     const quotient = divide(dy, b)
     return [quotient, wants(1) ? negate(multiply(quotient, y)) : undefined]
   }),
   // y = a - b trunc(a / b): dy, -dy trunc(a / b)
-  remainder: simple(({ dy, inputs: [a, b], wants }) => [dy, wants(1) ? negate(multiply(dy, truncate(divide(a, b)))) : undefined]),
+  remainder: simple(({ dy, inputs: [a, b], wants }) => [
+    dy,
+    wants(1) ? negate(multiply(dy, truncate(divide(a, b)))) : undefined,
+  ]),
   // y = a^b: dy b a^(b-1) (0 where b is 0), dy y log(a) (0 where a is not positive)
   power: simple(({ dy, y, inputs: [a, b], wants }) => [
     wants(0) ? multiply(dy, where(isZero(b), 0, multiply(b, power(a, subtract(b, 1))))) : undefined,
@@ -100,4 +106,3 @@ function isZero(x: AnyTensor): Tensor<Shape, 'bool'> {
 function isPositive(x: AnyTensor): Tensor<Shape, 'bool'> {
   return greater(x, 0) as Tensor<Shape, 'bool'>
 }
-

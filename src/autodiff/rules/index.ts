@@ -19,7 +19,11 @@ export const rules: { readonly [O in OperationName]: Rule<O> } = {
   rngBitGenerator: zeroDerivative,
   // y = x: dy, held together as the values were
   optimizationBarrier: ({ cotangents, inputs }) =>
-    applyAll('optimizationBarrier', cotangents.map((cotangent, index) => cotangent ?? zerosLike(inputs[index])), {}).map(tensorOf),
+    applyAll(
+      'optimizationBarrier',
+      cotangents.map((cotangent, index) => cotangent ?? zerosLike(inputs[index])),
+      {},
+    ).map(tensorOf),
   composite: compositeRule,
   // y = sum over workers of x, and every worker's result counts: the sum over workers of dy
   allReduce: simple(({ dy, attributes }) => {
@@ -27,7 +31,9 @@ export const rules: { readonly [O in OperationName]: Rule<O> } = {
     return applyAll('allReduce', [dy], attributes).map(tensorOf)
   }),
   // y joins all workers' x: each worker's part of the sum of dy
-  allGather: simple(({ dy, attributes }) => applyAll('reduceScatter', [dy], { ...attributes, kind: 'add' }).map(tensorOf)),
+  allGather: simple(({ dy, attributes }) =>
+    applyAll('reduceScatter', [dy], { ...attributes, kind: 'add' }).map(tensorOf),
+  ),
   // y is this worker's part of the sum of x: all workers' dy joined
   reduceScatter: simple(({ dy, attributes: { kind, ...attributes } }) => {
     if (kind !== 'add') throw notDifferentiable(`reduceScatter of kind ${kind}`)

@@ -15,7 +15,9 @@ type Movement = Extract<OperationName, 'broadcastInDim' | 'reshape' | 'transpose
 export const movementRules: { readonly [O in Movement]: Rule<O> } = {
   // y repeats x: the sum over the copies
   broadcastInDim: simple(({ dy, x, attributes: { shape, dims } }) => {
-    const repeated = shape.map((_, dim) => dim).filter((dim) => !dims.includes(dim) || (x.shape[dims.indexOf(dim)] === 1 && shape[dim] !== 1))
+    const repeated = shape
+      .map((_, dim) => dim)
+      .filter((dim) => !dims.includes(dim) || (x.shape[dims.indexOf(dim)] === 1 && shape[dim] !== 1))
     const summed = repeated.length === 0 ? dy : sum(dy, repeated)
     return [reshape(unpermute(summed, dims, repeated), x.shape)]
   }),
@@ -27,7 +29,15 @@ export const movementRules: { readonly [O in Movement]: Rule<O> } = {
   slice: simple(({ dy, x, attributes: { starts, strides } }) => {
     const spans = dy.shape.map((size, dim) => (size === 0 ? 0 : (size - 1) * strides[dim] + 1))
     const high = x.shape.map((size, dim) => size - starts[dim] - spans[dim])
-    return [pad(dy, starts, high, 0, strides.map((stride) => stride - 1))]
+    return [
+      pad(
+        dy,
+        starts,
+        high,
+        0,
+        strides.map((stride) => stride - 1),
+      ),
+    ]
   }),
   // y joins the operands: each one's part of dy
   concatenate: simple(({ dy, inputs, attributes: { dim } }) => {
@@ -35,13 +45,26 @@ export const movementRules: { readonly [O in Movement]: Rule<O> } = {
     return inputs.map((input) => {
       const from = start
       start += input.shape[dim]
-      return slice(dy, dy.shape.map((_, d) => (d === dim ? from : 0)), dy.shape.map((size, d) => (d === dim ? start : size)))
+      return slice(
+        dy,
+        dy.shape.map((_, d) => (d === dim ? from : 0)),
+        dy.shape.map((size, d) => (d === dim ? start : size)),
+      )
     })
   }),
   // y is x with padding around and between: dy where x is; the padding gets the sum of the rest
   pad: simple(({ dy, x, attributes: { low, high, interior }, wants }) => {
-    const uncut = pad(dy, low.map((n) => -n), high.map((n) => -n))
-    const dx = slice(uncut, uncut.shape.map(() => 0), uncut.shape, interior.map((n) => n + 1))
+    const uncut = pad(
+      dy,
+      low.map((n) => -n),
+      high.map((n) => -n),
+    )
+    const dx = slice(
+      uncut,
+      uncut.shape.map(() => 0),
+      uncut.shape,
+      interior.map((n) => n + 1),
+    )
     const inPlace = x.shape.includes(0) ? zerosLike(x) : dx
     return [inPlace, wants(1) ? subtract(sum(dy), sum(inPlace)) : undefined]
   }),
@@ -72,12 +95,26 @@ export function inversePermutation(permutation: readonly number[]): number[] {
   return inverse
 }
 
-function scatterFromGather({ offsetDims, collapsedSliceDims, startIndexMap, indexVectorDim }: GatherAttributes): Omit<ScatterAttributes, 'kind'> {
-  return { updateWindowDims: offsetDims, insertedWindowDims: collapsedSliceDims, scatterDimsToOperandDims: startIndexMap, indexVectorDim }
+function scatterFromGather({
+  offsetDims,
+  collapsedSliceDims,
+  startIndexMap,
+  indexVectorDim,
+}: GatherAttributes): Omit<ScatterAttributes, 'kind'> {
+  return {
+    updateWindowDims: offsetDims,
+    insertedWindowDims: collapsedSliceDims,
+    scatterDimsToOperandDims: startIndexMap,
+    indexVectorDim,
+  }
 }
 
 /** The starts that `gather` really uses: each component between 0 and the last place where the slice fits. */
-function clampStarts(starts: AnyTensor, operand: Shape, { startIndexMap, indexVectorDim, sliceSizes }: GatherAttributes): AnyTensor {
+function clampStarts(
+  starts: AnyTensor,
+  operand: Shape,
+  { startIndexMap, indexVectorDim, sliceSizes }: GatherAttributes,
+): AnyTensor {
   const limits = startIndexMap.map((dim) => operand[dim] - sliceSizes[dim])
   return clamp(starts, 0, alongIndexVector(limits, starts, indexVectorDim))
 }
@@ -85,12 +122,31 @@ function clampStarts(starts: AnyTensor, operand: Shape, { startIndexMap, indexVe
 /** One number for each component of the index vectors, in the starts' shape. */
 function alongIndexVector(values: readonly number[], starts: AnyTensor, indexVectorDim: number): AnyTensor {
   const vector = constant(values, [values.length], 'i32') as AnyTensor
-  if (indexVectorDim === starts.rank) return broadcastTo(reshape(vector, starts.shape.map(() => 1)), starts.shape)
-  return broadcastTo(reshape(vector, starts.shape.map((_, dim) => (dim === indexVectorDim ? values.length : 1))), starts.shape)
+  if (indexVectorDim === starts.rank)
+    return broadcastTo(
+      reshape(
+        vector,
+        starts.shape.map(() => 1),
+      ),
+      starts.shape,
+    )
+  return broadcastTo(
+    reshape(
+      vector,
+      starts.shape.map((_, dim) => (dim === indexVectorDim ? values.length : 1)),
+    ),
+    starts.shape,
+  )
 }
 
 /** y = x with updates added: of dy the slices that were updated, zero for updates that fell outside and were dropped. */
-function takenUpdates(dy: AnyTensor, operand: Shape, starts: AnyTensor, updates: AnyTensor, attributes: ScatterAttributes): AnyTensor {
+function takenUpdates(
+  dy: AnyTensor,
+  operand: Shape,
+  starts: AnyTensor,
+  updates: AnyTensor,
+  attributes: ScatterAttributes,
+): AnyTensor {
   const { updateWindowDims, insertedWindowDims, scatterDimsToOperandDims, indexVectorDim } = attributes
   const windowSizes = updateWindowDims.map((dim) => updates.shape[dim])
   let nextWindow = 0
@@ -103,7 +159,10 @@ function takenUpdates(dy: AnyTensor, operand: Shape, starts: AnyTensor, updates:
     sliceSizes,
   })
   const limits = scatterDimsToOperandDims.map((dim) => operand[dim] - sliceSizes[dim])
-  const inside = and(greaterEqual(starts, 0), lessEqual(starts, alongIndexVector(limits, starts, indexVectorDim))) as Tensor<Shape, 'bool'>
+  const inside = and(
+    greaterEqual(starts, 0),
+    lessEqual(starts, alongIndexVector(limits, starts, indexVectorDim)),
+  ) as Tensor<Shape, 'bool'>
   const whole = indexVectorDim === starts.rank ? inside : all(inside, indexVectorDim)
   const batchDims = updates.shape.map((_, dim) => dim).filter((dim) => !updateWindowDims.includes(dim))
   const spread = apply('broadcastInDim', [whole], { shape: updates.shape, dims: batchDims }) as Tensor<Shape, 'bool'>
@@ -118,4 +177,3 @@ export function notDifferentiable(what: string): TalwegError {
     hint: 'use stopGradient() where no derivative is meant to pass',
   })
 }
-

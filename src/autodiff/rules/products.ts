@@ -44,11 +44,19 @@ function gradientByLeft(dy: AnyTensor, left: AnyTensor, right: AnyTensor, attrib
     leftContracting: range(leftBatch.length + leftFree.length, rightFree.length),
     rightContracting: rightFree,
   })
-  return transpose(result, inversePermutation([...leftBatch, ...leftFree, ...partners(rightContracting, leftContracting)]))
+  return transpose(
+    result,
+    inversePermutation([...leftBatch, ...leftFree, ...partners(rightContracting, leftContracting)]),
+  )
 }
 
 /** dy [batch, leftFree, rightFree] by left over leftFree: [batch, rightFree, contracting], put in right's order. */
-function gradientByRight(dy: AnyTensor, left: AnyTensor, right: AnyTensor, attributes: DotGeneralAttributes): AnyTensor {
+function gradientByRight(
+  dy: AnyTensor,
+  left: AnyTensor,
+  right: AnyTensor,
+  attributes: DotGeneralAttributes,
+): AnyTensor {
   const { leftBatch, rightBatch, leftContracting, rightContracting } = attributes
   const leftFree = freeDims(left.shape, leftBatch, leftContracting)
   const rightFree = freeDims(right.shape, rightBatch, rightContracting)
@@ -59,7 +67,10 @@ function gradientByRight(dy: AnyTensor, left: AnyTensor, right: AnyTensor, attri
     leftContracting: leftFree,
     rightContracting: range(leftBatch.length, leftFree.length),
   })
-  return transpose(result, inversePermutation([...rightBatch, ...partners(leftContracting, rightContracting), ...rightFree]))
+  return transpose(
+    result,
+    inversePermutation([...rightBatch, ...partners(leftContracting, rightContracting), ...rightFree]),
+  )
 }
 
 /** A result's contracting dimensions come in the order in which `own` lies in its operand; the other operand's names for them. */
@@ -67,13 +78,26 @@ function partners(own: readonly number[], other: readonly number[]): number[] {
   return [...own].sort((a, b) => a - b).map((dim) => other[own.indexOf(dim)])
 }
 
-function gradientOfReduce(dy: AnyTensor, x: AnyTensor, y: AnyTensor, { kind, dims }: OperationAttributes['reduce']): Cotangent {
-  const spread = (value: AnyTensor): AnyTensor => broadcastTo(reshape(value, x.shape.map((size, dim) => (dims.includes(dim) ? 1 : size))), x.shape)
+function gradientOfReduce(
+  dy: AnyTensor,
+  x: AnyTensor,
+  y: AnyTensor,
+  { kind, dims }: OperationAttributes['reduce'],
+): Cotangent {
+  const spread = (value: AnyTensor): AnyTensor =>
+    broadcastTo(
+      reshape(
+        value,
+        x.shape.map((size, dim) => (dims.includes(dim) ? 1 : size)),
+      ),
+      x.shape,
+    )
   switch (kind) {
     case 'add': // dy for each
       return spread(dy)
     case 'maximum':
-    case 'minimum': { // dy shared evenly among the elements that are the extreme
+    case 'minimum': {
+      // dy shared evenly among the elements that are the extreme
       const hits = equal(x, spread(y)) as Tensor<Shape, 'bool'>
       const share = divide(dy, sum(convert(hits, x.dtype), dims))
       return where(hits, spread(share), 0)
@@ -97,7 +121,12 @@ function productOfOthers(x: AnyTensor, spread: (value: AnyTensor) => AnyTensor, 
   return where(isZero, atZero, elsewhere)
 }
 
-function gradientOfReduceWindow(dy: AnyTensor, x: AnyTensor, y: AnyTensor, { kind, ...window }: OperationAttributes['reduceWindow']): Cotangent {
+function gradientOfReduceWindow(
+  dy: AnyTensor,
+  x: AnyTensor,
+  y: AnyTensor,
+  { kind, ...window }: OperationAttributes['reduceWindow'],
+): Cotangent {
   if (window.baseDilation.some((n) => n !== 1)) return throughDilation(dy, x, { kind, ...window })
   switch (kind) {
     case 'add': // every element met gets its windows' dy
@@ -115,9 +144,14 @@ function gradientOfReduceWindow(dy: AnyTensor, x: AnyTensor, y: AnyTensor, { kin
 function throughDilation(dy: AnyTensor, x: AnyTensor, attributes: OperationAttributes['reduceWindow']): Cotangent {
   const neutral = { add: 0, multiply: 1, maximum: -Infinity, minimum: Infinity, and: 1, or: 0 }[attributes.kind]
   const none = x.shape.map(() => 0)
-  const spread = pad(x, none, none, neutral, attributes.baseDilation.map((n) => n - 1))
+  const spread = pad(
+    x,
+    none,
+    none,
+    neutral,
+    attributes.baseDilation.map((n) => n - 1),
+  )
   const plain = { ...attributes, baseDilation: x.shape.map(() => 1) }
   const gradient = gradientOfReduceWindow(dy, spread, reduceWindow(spread, plain), plain)
   return gradient && slice(gradient, none, spread.shape, attributes.baseDilation)
 }
-

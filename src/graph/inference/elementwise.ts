@@ -64,7 +64,8 @@ export function inferUnary<O extends UnaryOperation>(
   attributes: OperationAttributes[O],
 ): TensorType[] {
   const { test, what } = accepted[unaryAccepts[operation]]
-  if (!test(operand.dtype)) throw dtypeMismatch(operation, `takes ${what}, not ${operand.dtype}`, [operand], `convert the operand first`)
+  if (!test(operand.dtype))
+    throw dtypeMismatch(operation, `takes ${what}, not ${operand.dtype}`, [operand], `convert the operand first`)
   if (operation === 'isFinite') return [tensorType('bool', operand.shape)]
   if (operation !== 'convert' && operation !== 'bitcastConvert') return [operand]
   const { dtype } = attributes as OperationAttributes['convert']
@@ -77,11 +78,18 @@ export function inferUnary<O extends UnaryOperation>(
 export function inferBinary(operation: BinaryOperation, types: readonly TensorType[]): TensorType[] {
   const [left, right] = types
   if (left.dtype !== right.dtype) {
-    throw dtypeMismatch(operation, `element types differ: ${left.dtype} and ${right.dtype}`, types, 'convert one of them')
+    throw dtypeMismatch(
+      operation,
+      `element types differ: ${left.dtype} and ${right.dtype}`,
+      types,
+      'convert one of them',
+    )
   }
   const { test, what } = accepted[binaryAccepts[operation]]
-  if (!test(left.dtype)) throw dtypeMismatch(operation, `takes ${what}, not ${left.dtype}`, types, 'convert the operands first')
-  if (!sameShape(left.shape, right.shape)) throw shapeMismatch(operation, 'shapes differ', types, 'broadcast one of them')
+  if (!test(left.dtype))
+    throw dtypeMismatch(operation, `takes ${what}, not ${left.dtype}`, types, 'convert the operands first')
+  if (!sameShape(left.shape, right.shape))
+    throw shapeMismatch(operation, 'shapes differ', types, 'broadcast one of them')
   return [operation === 'compare' ? tensorType('bool', left.shape) : left]
 }
 
@@ -89,7 +97,12 @@ export function inferSelect(types: readonly TensorType[]): TensorType[] {
   const [predicate, whenTrue, whenFalse] = types
   if (predicate.dtype !== 'bool') throw dtypeMismatch('select', `the predicate is ${predicate.dtype}, not bool`, types)
   if (whenTrue.dtype !== whenFalse.dtype) {
-    throw dtypeMismatch('select', `element types differ: ${whenTrue.dtype} and ${whenFalse.dtype}`, types, 'convert one of them')
+    throw dtypeMismatch(
+      'select',
+      `element types differ: ${whenTrue.dtype} and ${whenFalse.dtype}`,
+      types,
+      'convert one of them',
+    )
   }
   if (!sameShape(whenTrue.shape, whenFalse.shape) || !sameShape(predicate.shape, whenTrue.shape)) {
     throw shapeMismatch('select', 'shapes differ', types, 'broadcast the operands to one shape')

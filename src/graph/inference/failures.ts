@@ -2,7 +2,12 @@
 import { TalwegError } from '../../core/errors.js'
 import { formatType, type TensorType } from '../../core/shape.js'
 
-export function shapeMismatch(operation: string, problem: string, types: readonly TensorType[], hint?: string): TalwegError {
+export function shapeMismatch(
+  operation: string,
+  problem: string,
+  types: readonly TensorType[],
+  hint?: string,
+): TalwegError {
   return new TalwegError({
     code: 'SHAPE_MISMATCH',
     operation,
@@ -11,7 +16,12 @@ export function shapeMismatch(operation: string, problem: string, types: readonl
   })
 }
 
-export function dtypeMismatch(operation: string, problem: string, types: readonly TensorType[], hint?: string): TalwegError {
+export function dtypeMismatch(
+  operation: string,
+  problem: string,
+  types: readonly TensorType[],
+  hint?: string,
+): TalwegError {
   return new TalwegError({
     code: 'DTYPE_MISMATCH',
     operation,

@@ -22,7 +22,10 @@ type InferenceRule<O extends OperationName> = (
 ) => readonly TensorType[]
 
 const unaryRules = Object.fromEntries(
-  unaryOperations.map((operation) => [operation, (types: readonly TensorType[], attributes: never) => inferUnary(operation, types, attributes)]),
+  unaryOperations.map((operation) => [
+    operation,
+    (types: readonly TensorType[], attributes: never) => inferUnary(operation, types, attributes),
+  ]),
 ) as unknown as { readonly [O in UnaryOperation]: InferenceRule<O> }
 
 const binaryRules = Object.fromEntries(
@@ -68,19 +71,30 @@ const rules: { readonly [O in OperationName]: InferenceRule<O> } = {
 function inferComposite(types: readonly TensorType[], decomposition: Graph | undefined): readonly TensorType[] {
   invariant(decomposition !== undefined, 'a composite has a decomposition')
   const parameters = decomposition.parameters
-  const fits = parameters.length === types.length && parameters.every((parameter, index) => sameType(parameter.type, types[index]))
-  invariant(fits, `${decomposition.name} takes ${parameters.map((p) => formatType(p.type)).join(', ')}, not ${types.map(formatType).join(', ')}`)
+  const fits =
+    parameters.length === types.length && parameters.every((parameter, index) => sameType(parameter.type, types[index]))
+  invariant(
+    fits,
+    `${decomposition.name} takes ${parameters.map((p) => formatType(p.type)).join(', ')}, not ${types.map(formatType).join(', ')}`,
+  )
   return decomposition.results.map(({ value }) => value.type)
 }
 
 function scaleDim({ dtype, shape }: TensorType, dim: number, factor: number): TensorType {
-  return tensorType(dtype, shape.map((size, d) => (d === dim ? size * factor : size)))
+  return tensorType(
+    dtype,
+    shape.map((size, d) => (d === dim ? size * factor : size)),
+  )
 }
 
 function divideDim(types: readonly TensorType[], dim: number, size: number): TensorType {
   const [{ dtype, shape }] = types
-  if (shape[dim] % size !== 0) throw shapeMismatch('reduceScatter', `dimension ${dim} is not divisible by ${size}`, types)
-  return tensorType(dtype, shape.map((s, d) => (d === dim ? s / size : s)))
+  if (shape[dim] % size !== 0)
+    throw shapeMismatch('reduceScatter', `dimension ${dim} is not divisible by ${size}`, types)
+  return tensorType(
+    dtype,
+    shape.map((s, d) => (d === dim ? s / size : s)),
+  )
 }
 
 export function inferTypes<O extends OperationName>(

@@ -13,9 +13,17 @@ export function inferDotGeneral(types: readonly TensorType[], attributes: DotGen
   const [left, right] = types
   const { leftBatch, rightBatch, leftContracting, rightContracting, dtype } = attributes
   if (left.dtype !== right.dtype) {
-    throw dtypeMismatch('dotGeneral', `element types differ: ${left.dtype} and ${right.dtype}`, types, 'convert one of them')
+    throw dtypeMismatch(
+      'dotGeneral',
+      `element types differ: ${left.dtype} and ${right.dtype}`,
+      types,
+      'convert one of them',
+    )
   }
-  invariant(leftBatch.length === rightBatch.length && leftContracting.length === rightContracting.length, 'dotGeneral pairs its dimensions')
+  invariant(
+    leftBatch.length === rightBatch.length && leftContracting.length === rightContracting.length,
+    'dotGeneral pairs its dimensions',
+  )
   checkPairs('contracting', types, leftContracting, rightContracting)
   checkPairs('batch', types, leftBatch, rightBatch)
   const free = (type: TensorType, batch: readonly number[], contracting: readonly number[]): number[] =>
@@ -28,12 +36,19 @@ export function inferDotGeneral(types: readonly TensorType[], attributes: DotGen
   return [tensorType(dtype, shape)]
 }
 
-function checkPairs(role: string, types: readonly TensorType[], leftDims: readonly number[], rightDims: readonly number[]): void {
+function checkPairs(
+  role: string,
+  types: readonly TensorType[],
+  leftDims: readonly number[],
+  rightDims: readonly number[],
+): void {
   const [left, right] = types
   leftDims.forEach((leftDim, index) => {
     const rightDim = rightDims[index]
-    const inside = normalizeDim(leftDim, left.shape.length) === leftDim && normalizeDim(rightDim, right.shape.length) === rightDim
-    if (!inside) throw shapeMismatch('dotGeneral', `${role} dimensions ${leftDim} and ${rightDim} are not both there`, types)
+    const inside =
+      normalizeDim(leftDim, left.shape.length) === leftDim && normalizeDim(rightDim, right.shape.length) === rightDim
+    if (!inside)
+      throw shapeMismatch('dotGeneral', `${role} dimensions ${leftDim} and ${rightDim} are not both there`, types)
     if (left.shape[leftDim] !== right.shape[rightDim]) {
       const hint = right.shape.includes(left.shape[leftDim]) ? 'transpose the right operand' : undefined
       throw shapeMismatch(
@@ -48,8 +63,14 @@ function checkPairs(role: string, types: readonly TensorType[], leftDims: readon
 
 /** floor((dilated + padding - dilated window) / stride) + 1, and 0 where the window doesn't fit. */
 export function windowedSize(
-  size: number, window: number, stride: number, padding: readonly [number, number], baseDilation: number, windowDilation: number,
-): number { // prettier-ignore
+  size: number,
+  window: number,
+  stride: number,
+  padding: readonly [number, number],
+  baseDilation: number,
+  windowDilation: number,
+): number {
+  // prettier-ignore
   const dilated = (size === 0 ? 0 : (size - 1) * baseDilation + 1) + padding[0] + padding[1]
   const span = (window - 1) * windowDilation + 1
   return span > dilated ? 0 : Math.floor((dilated - span) / stride) + 1
@@ -59,7 +80,12 @@ export function inferConvolution(types: readonly TensorType[], attributes: Convo
   const [input, kernel] = types
   const { dimensions: d, featureGroups, batchGroups, dtype } = attributes
   if (input.dtype !== kernel.dtype) {
-    throw dtypeMismatch('convolution', `element types differ: ${input.dtype} and ${kernel.dtype}`, types, 'convert one of them')
+    throw dtypeMismatch(
+      'convolution',
+      `element types differ: ${input.dtype} and ${kernel.dtype}`,
+      types,
+      'convert one of them',
+    )
   }
   const rank = d.inputSpatial.length + 2
   if (input.shape.length !== rank || kernel.shape.length !== rank) {
@@ -76,8 +102,16 @@ export function inferConvolution(types: readonly TensorType[], attributes: Convo
     )
   }
   const outputFeatures = kernel.shape[d.kernelOutputFeature]
-  if (outputFeatures % featureGroups !== 0 || outputFeatures % batchGroups !== 0 || input.shape[d.inputBatch] % batchGroups !== 0) {
-    throw shapeMismatch('convolution', `sizes are not divisible by ${featureGroups} feature and ${batchGroups} batch groups`, types)
+  if (
+    outputFeatures % featureGroups !== 0 ||
+    outputFeatures % batchGroups !== 0 ||
+    input.shape[d.inputBatch] % batchGroups !== 0
+  ) {
+    throw shapeMismatch(
+      'convolution',
+      `sizes are not divisible by ${featureGroups} feature and ${batchGroups} batch groups`,
+      types,
+    )
   }
   const shape = new Array<number>(rank)
   shape[d.outputBatch] = input.shape[d.inputBatch] / batchGroups
@@ -97,7 +131,12 @@ export function inferReduce(types: readonly TensorType[], { kind, dims }: Operat
   if (dims.some((dim, index) => normalizeDim(dim, operand.shape.length) !== dim || dims.indexOf(dim) !== index)) {
     throw shapeMismatch('reduce', `dimensions [${dims}] are not all there`, types)
   }
-  return [tensorType(operand.dtype, operand.shape.filter((_, dim) => !dims.includes(dim)))]
+  return [
+    tensorType(
+      operand.dtype,
+      operand.shape.filter((_, dim) => !dims.includes(dim)),
+    ),
+  ]
 }
 
 export function inferReduceWindow(types: readonly TensorType[], attributes: ReduceWindowAttributes): TensorType[] {
@@ -106,7 +145,8 @@ export function inferReduceWindow(types: readonly TensorType[], attributes: Redu
   if (attributes.window.length !== operand.shape.length) {
     throw shapeMismatch('reduceWindow', `the window has ${attributes.window.length} dimensions`, types)
   }
-  const shape = operand.shape.map((size, dim) =>
+  const shape = operand.shape.map(
+    (size, dim) =>
     windowedSize(
       size, attributes.window[dim], attributes.strides[dim], attributes.padding[dim],
       attributes.baseDilation[dim], attributes.windowDilation[dim],
@@ -115,10 +155,19 @@ export function inferReduceWindow(types: readonly TensorType[], attributes: Redu
   return [tensorType(operand.dtype, shape)]
 }
 
-function checkReduction(operation: string, kind: OperationAttributes['reduce']['kind'], types: readonly TensorType[]): void {
+function checkReduction(
+  operation: string,
+  kind: OperationAttributes['reduce']['kind'],
+  types: readonly TensorType[],
+): void {
   const logical = kind === 'and' || kind === 'or'
   const boolean = types[0].dtype === 'bool'
   if (logical !== boolean) {
-    throw dtypeMismatch(operation, `${kind} does not reduce ${types[0].dtype}`, types, boolean ? 'convert to i32 or f32 first' : undefined)
+    throw dtypeMismatch(
+      operation,
+      `${kind} does not reduce ${types[0].dtype}`,
+      types,
+      boolean ? 'convert to i32 or f32 first' : undefined,
+    )
   }
 }

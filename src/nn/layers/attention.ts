@@ -41,7 +41,14 @@ export class MultiHeadAttention extends Module {
 
   constructor(options: MultiHeadAttentionOptions) {
     super()
-    const { width, heads, causal = false, bias = true, weightInitializer, outputInitializer = weightInitializer } = options
+    const {
+      width,
+      heads,
+      causal = false,
+      bias = true,
+      weightInitializer,
+      outputInitializer = weightInitializer,
+    } = options
     const linear = { bias, weightInitializer, biasInitializer: zeros() }
     this.query = new Linear(width, width, linear)
     this.key = new Linear(width, width, linear)
@@ -57,7 +64,10 @@ export class MultiHeadAttention extends Module {
    * @param mask `bool` [B|1, H|1, T|1, T]: where false, the row does not look at the column
    */
   forward(x: AnyTensor, mask?: Tensor<Shape, 'bool'>): AnyTensor {
-    const mixed = attention(this.split(this.query, x), this.split(this.key, x), this.split(this.value, x), { causal: this.causal, mask })
+    const mixed = attention(this.split(this.query, x), this.split(this.key, x), this.split(this.value, x), {
+      causal: this.causal,
+      mask,
+    })
     return this.finish(mixed, x)
   }
 

@@ -1,7 +1,13 @@
 /** Layers for images, [N, H, W, C]. */
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import type { Shape } from '../../core/shape.js'
-import { averagePool2d, convolution2d, maxPool2d, type ConvolutionOptions, type WindowOptions } from '../../ops/convolution.js'
+import {
+  averagePool2d,
+  convolution2d,
+  maxPool2d,
+  type ConvolutionOptions,
+  type WindowOptions,
+} from '../../ops/convolution.js'
 import { add } from '../../ops/elementwise.js'
 import { fanInUniform, type Initializer } from '../initializers.js'
 import { Module } from '../module.js'
@@ -18,13 +24,20 @@ export class Conv2d extends Module {
   readonly bias: Parameter | undefined
   readonly window: ConvolutionOptions
 
-  constructor(numInputs: number, numOutputs: number, size: number | readonly [number, number], options: Conv2dOptions = {}) {
+  constructor(
+    numInputs: number,
+    numOutputs: number,
+    size: number | readonly [number, number],
+    options: Conv2dOptions = {},
+  ) {
     super()
     const { bias = true, weightInitializer, ...window } = options
     const [height, width] = typeof size === 'number' ? [size, size] : size
     const inputsPerGroup = numInputs / (window.groups ?? 1)
     const initializer = fanInUniform(height * width * inputsPerGroup)
-    this.weight = new Parameter<Shape>([height, width, inputsPerGroup, numOutputs], { initializer: weightInitializer ?? initializer })
+    this.weight = new Parameter<Shape>([height, width, inputsPerGroup, numOutputs], {
+      initializer: weightInitializer ?? initializer,
+    })
     this.bias = bias ? new Parameter<Shape>([numOutputs], { initializer }) : undefined
     this.window = window
   }

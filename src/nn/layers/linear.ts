@@ -34,7 +34,10 @@ export class Linear<In extends number = number, Out extends number = number> ext
   /** x [..., inputs] to [..., outputs]. */
   forward<S extends Shape>(x: Tensor<S, 'f32'> & CheckLast<S, In>): Tensor<ReplaceLast<S, Out>, 'f32'> {
     const product: AnyTensor = matmul(x as AnyTensor, this.weight as AnyTensor)
-    return (this.bias === undefined ? product : add(product, this.bias as AnyTensor)) as Tensor<ReplaceLast<S, Out>, 'f32'>
+    return (this.bias === undefined ? product : add(product, this.bias as AnyTensor)) as Tensor<
+      ReplaceLast<S, Out>,
+      'f32'
+    >
   }
 }
 
@@ -59,7 +62,11 @@ type ReplaceLast<S extends Shape, Size extends number> = number extends S['lengt
 export class Embedding extends Module {
   readonly weight: Parameter
 
-  constructor(numEmbeddings: number, width: number, { initializer = normal(1) }: { readonly initializer?: Initializer } = {}) {
+  constructor(
+    numEmbeddings: number,
+    width: number,
+    { initializer = normal(1) }: { readonly initializer?: Initializer } = {},
+  ) {
     super()
     this.weight = new Parameter<Shape>([numEmbeddings, width], { initializer })
   }

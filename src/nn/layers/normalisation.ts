@@ -86,7 +86,10 @@ export class BatchNorm extends Module {
 
   private byRunningStatistics(x: AnyTensor): FloatTensor {
     const scale = multiply(this.weight as AnyTensor, rsqrt(add(this.runningVariance as AnyTensor, this.epsilon)))
-    return add(multiply(subtract(x, this.runningMean as AnyTensor), scale), this.bias as AnyTensor) as AnyTensor as FloatTensor
+    return add(
+      multiply(subtract(x, this.runningMean as AnyTensor), scale),
+      this.bias as AnyTensor,
+    ) as AnyTensor as FloatTensor
   }
 
   private move(running: Parameter, current: AnyTensor): void {

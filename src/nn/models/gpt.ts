@@ -143,7 +143,11 @@ export class GPT extends Module {
    *
    * @param position i32 scalar
    */
-  forwardCached(tokens: Tensor<Shape, 'i32'>, caches: readonly KeyValueCache[], position: AnyTensor): { logits: Tensor<Shape, 'f32'>; caches: KeyValueCache[] } {
+  forwardCached(
+    tokens: Tensor<Shape, 'i32'>,
+    caches: readonly KeyValueCache[],
+    position: AnyTensor,
+  ): { logits: Tensor<Shape, 'f32'>; caches: KeyValueCache[] } {
     const places = add(iota([tokens.shape[1]]), position) as AnyTensor
     let x: AnyTensor = this.embed(tokens, places as Tensor<Shape, 'i32'>)
     const grown: KeyValueCache[] = []

@@ -39,7 +39,12 @@ interface Settings {
  * @param value [B, S, G, D]
  * @returns [B, T, H, D]
  */
-export function attention(query: AnyTensor, key: AnyTensor, value: AnyTensor, options: AttentionOptions = {}): AnyTensor {
+export function attention(
+  query: AnyTensor,
+  key: AnyTensor,
+  value: AnyTensor,
+  options: AttentionOptions = {},
+): AnyTensor {
   const { causal = false, scale = 1 / Math.sqrt(query.shape[3]), mask } = options
   const inputs = mask === undefined ? [query, key, value] : [query, key, value, mask]
   const [out] = composite('attention', { causal, scale, masked: mask !== undefined }, inputs, (q, k, v, m) => {
@@ -58,14 +63,29 @@ export function attention(query: AnyTensor, key: AnyTensor, value: AnyTensor, op
 }
 
 /** scale * query keyᵀ [B, H, T, S], and where a row may look. */
-function maskedScores(q: AnyTensor, k: AnyTensor, mask: Tensor<Shape, 'bool'> | undefined, { causal, scale }: Settings) {
+function maskedScores(
+  q: AnyTensor,
+  k: AnyTensor,
+  mask: Tensor<Shape, 'bool'> | undefined,
+  { causal, scale }: Settings,
+) {
   const repeated = repeatHeads(k, q.shape[2] / k.shape[2])
-  const products = dotGeneral(q, repeated, { leftBatch: [0, 2], rightBatch: [0, 2], leftContracting: [3], rightContracting: [3] })
+  const products = dotGeneral(q, repeated, {
+    leftBatch: [0, 2],
+    rightBatch: [0, 2],
+    leftContracting: [3],
+    rightContracting: [3],
+  })
   const scores = multiply(products, scale)
   const [numRows, numColumns] = scores.shape.slice(2)
-  const triangle = causal ? (broadcastTo(lowerTriangle(numRows, numColumns, numColumns - numRows), scores.shape) as Tensor<Shape, 'bool'>) : undefined
+  const triangle = causal
+    ? (broadcastTo(lowerTriangle(numRows, numColumns, numColumns - numRows), scores.shape) as Tensor<Shape, 'bool'>)
+    : undefined
   const given = mask && (broadcastTo(mask, scores.shape) as Tensor<Shape, 'bool'>)
-  const allowed = triangle !== undefined && given !== undefined ? (and(triangle, given) as Tensor<Shape, 'bool'>) : (triangle ?? given)
+  const allowed =
+    triangle !== undefined && given !== undefined
+      ? (and(triangle, given) as Tensor<Shape, 'bool'>)
+      : (triangle ?? given)
   return { scores, allowed }
 }
 
@@ -86,7 +106,12 @@ function sumHeads(x: AnyTensor, times: number): AnyTensor {
 
 /** Weights [B, H, T, S] by values [B, S, H, D]: [B, T, H, D]. */
 function mix(weights: AnyTensor, values: AnyTensor): AnyTensor {
-  const mixed = dotGeneral(weights, values, { leftBatch: [0, 1], rightBatch: [0, 2], leftContracting: [3], rightContracting: [1] })
+  const mixed = dotGeneral(weights, values, {
+    leftBatch: [0, 1],
+    rightBatch: [0, 2],
+    leftContracting: [3],
+    rightContracting: [1],
+  })
   return transpose(mixed, [0, 2, 1, 3])
 }
 
@@ -115,7 +140,12 @@ export function attentionGradient(inputs: AttentionGradientInputs, settings: Set
     const { scores, allowed } = maskedScores(q, k, given, settings)
     const raised = exp(subtract(allowed === undefined ? scores : where(allowed, scores, lowest), expandDim(logSum, -1)))
     const p = allowed === undefined ? raised : where(allowed, raised, 0)
-    const dp = dotGeneral(dOut, repeatHeads(v, times), { leftBatch: [0, 2], rightBatch: [0, 2], leftContracting: [3], rightContracting: [3] })
+    const dp = dotGeneral(dOut, repeatHeads(v, times), {
+      leftBatch: [0, 2],
+      rightBatch: [0, 2],
+      leftContracting: [3],
+      rightContracting: [3],
+    })
     const correction = expandDim(transpose(sum(multiply(dOut, o), -1), [0, 2, 1]), -1)
     const ds = multiply(multiply(p, subtract(dp, correction)), settings.scale)
     const dq = mix(ds, repeatHeads(k, times))
@@ -125,6 +155,11 @@ export function attentionGradient(inputs: AttentionGradientInputs, settings: Set
 
 /** Weights [B, H, T, S], transposed, by rows [B, T, H, D]: [B, S, H, D]. */
 function mixTransposed(weights: AnyTensor, rows: AnyTensor): AnyTensor {
-  const mixed = dotGeneral(weights, rows, { leftBatch: [0, 1], rightBatch: [0, 2], leftContracting: [2], rightContracting: [1] })
+  const mixed = dotGeneral(weights, rows, {
+    leftBatch: [0, 1],
+    rightBatch: [0, 2],
+    leftContracting: [2],
+    rightContracting: [1],
+  })
   return transpose(mixed, [0, 2, 1, 3])
 }

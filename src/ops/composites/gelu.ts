@@ -2,13 +2,30 @@
 import type { DType } from '../../core/dtype.js'
 import type { Shape } from '../../core/shape.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
-import { abs, add, divide, exp, greater, less, multiply, negate, sign, square, subtract, tanh, where } from '../elementwise.js'
+import {
+  abs,
+  add,
+  divide,
+  exp,
+  greater,
+  less,
+  multiply,
+  negate,
+  sign,
+  square,
+  subtract,
+  tanh,
+  where,
+} from '../elementwise.js'
 import { composite } from '../structure.js'
 
 /** c[0] x^n + c[1] x^(n-1) + ... by Horner's rule. */
 export function polynomial(x: AnyTensor, coefficients: readonly number[]): AnyTensor {
   const [first, second, ...rest] = coefficients
-  return rest.reduce<AnyTensor>((sum, coefficient) => add(multiply(sum, x), coefficient), add(multiply(x, first), second))
+  return rest.reduce<AnyTensor>(
+    (sum, coefficient) => add(multiply(sum, x), coefficient),
+    add(multiply(x, first), second),
+  )
 }
 
 /**
@@ -23,7 +40,9 @@ export function erf<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S
 }
 
 const near = {
-  numerator: [1.85777706184603153e-1, 3.1611237438705656, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3],
+  numerator: [
+    1.85777706184603153e-1, 3.1611237438705656, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3,
+  ],
   denominator: [1, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3],
 }
 const middle = {
@@ -32,7 +51,9 @@ const middle = {
 }
 const far = {
   numerator: [1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1, 1.60837851487422766e-2, 6.58749161529837803e-4], // prettier-ignore
-  denominator: [1, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1, 6.05183413124413191e-2, 2.33520497626869185e-3],
+  denominator: [
+    1, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1, 6.05183413124413191e-2, 2.33520497626869185e-3,
+  ],
 }
 const nearLimit = 0.46875
 const farLimit = 4
@@ -49,9 +70,16 @@ function erfDecomposition(x: AnyTensor): AnyTensor {
   const nearValue = multiply(inside, rational(square(inside), near)) as AnyTensor
   const middleSize = where(less(size, farLimit) as Tensor<Shape, 'bool'>, size, farLimit)
   const middleValue = subtract(1, multiply(exp(negate(square(middleSize))), rational(middleSize, middle)) as AnyTensor)
-  const farSize = where(less(size, farLimit) as Tensor<Shape, 'bool'>, farLimit, where(less(size, largest) as Tensor<Shape, 'bool'>, size, largest))
+  const farSize = where(
+    less(size, farLimit) as Tensor<Shape, 'bool'>,
+    farLimit,
+    where(less(size, largest) as Tensor<Shape, 'bool'>, size, largest),
+  )
   const inverseSquare = divide(1, square(farSize))
-  const tail = divide(subtract(1 / Math.sqrt(Math.PI), multiply(inverseSquare, rational(inverseSquare, far)) as AnyTensor), farSize)
+  const tail = divide(
+    subtract(1 / Math.sqrt(Math.PI), multiply(inverseSquare, rational(inverseSquare, far)) as AnyTensor),
+    farSize,
+  )
   const farValue = subtract(1, multiply(exp(negate(square(farSize))), tail) as AnyTensor)
   const outer = where(greater(size, farLimit) as Tensor<Shape, 'bool'>, farValue, middleValue)
   return where(less(size, nearLimit) as Tensor<Shape, 'bool'>, nearValue, multiply(sign(x), outer) as AnyTensor)
@@ -62,7 +90,10 @@ const tanhScale = Math.sqrt(2 / Math.PI)
 const tanhCubic = 0.044715
 
 /** GELU: x Φ(x), or with `approximate: 'tanh'` (GPT-2's) 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))). */
-export function gelu<S extends Shape, D extends DType>(x: Tensor<S, D>, approximate: GeluApproximation = 'none'): Tensor<S, D> {
+export function gelu<S extends Shape, D extends DType>(
+  x: Tensor<S, D>,
+  approximate: GeluApproximation = 'none',
+): Tensor<S, D> {
   const [result] = composite('gelu', { approximate }, [x], (input) => [
     multiply(multiply(input, 0.5), add(gate(input, approximate), 1)),
   ])
@@ -82,7 +113,10 @@ export function geluGradient(dy: AnyTensor, x: AnyTensor, approximate: GeluAppro
     const slope =
       approximate === 'none'
         ? multiply(exp(multiply(square(input), -0.5) as AnyTensor), 2 / Math.sqrt(2 * Math.PI))
-        : multiply(subtract(1, square(g)), multiply(add(multiply(square(input), 3 * tanhCubic), 1), tanhScale) as AnyTensor)
+        : multiply(
+            subtract(1, square(g)),
+            multiply(add(multiply(square(input), 3 * tanhCubic), 1), tanhScale) as AnyTensor,
+          )
     const derivative = multiply(add(add(g, 1), multiply(input, slope as AnyTensor) as AnyTensor), 0.5)
     return [multiply(outer, derivative as AnyTensor)]
   })

@@ -28,12 +28,21 @@ export function layerNorm(x: AnyTensor, weight: AnyTensor, bias: AnyTensor, epsi
  * With n = (x - mean) rstd and g = dy weight:
  * dx = rstd (g - mean(g) - n mean(g n)); dweight = sum(dy n); dbias = sum(dy).
  */
-export function layerNormGradient(dy: AnyTensor, x: AnyTensor, weight: AnyTensor, average: AnyTensor, inverse: AnyTensor): AnyTensor[] {
+export function layerNormGradient(
+  dy: AnyTensor,
+  x: AnyTensor,
+  weight: AnyTensor,
+  average: AnyTensor,
+  inverse: AnyTensor,
+): AnyTensor[] {
   return composite('layerNormGradient', {}, [dy, x, weight, average, inverse], (outer, input, scale, m, r) => {
     const normal = multiply(subtract(input, expandDim(m, -1)), expandDim(r, -1))
     const scaled = multiply(outer, scale)
     const along = mean(multiply(scaled, normal), -1, { keepDims: true })
-    const dx = multiply(subtract(subtract(scaled, mean(scaled, -1, { keepDims: true })), multiply(normal, along)), expandDim(r, -1))
+    const dx = multiply(
+      subtract(subtract(scaled, mean(scaled, -1, { keepDims: true })), multiply(normal, along)),
+      expandDim(r, -1),
+    )
     return [dx, sum(multiply(outer, normal), leadingDims(input)), sum(outer, leadingDims(input))]
   })
 }
@@ -84,8 +93,14 @@ export function batchNorm(x: AnyTensor, weight: AnyTensor, bias: AnyTensor, epsi
  * dx = weight r (dy - mean(dy) - n mean(dy n)); dweight = sum(dy n); dbias = sum(dy).
  */
 export function batchNormGradient(
-  dy: AnyTensor, x: AnyTensor, weight: AnyTensor, average: AnyTensor, spread: AnyTensor, epsilon: number,
-): AnyTensor[] { // prettier-ignore
+  dy: AnyTensor,
+  x: AnyTensor,
+  weight: AnyTensor,
+  average: AnyTensor,
+  spread: AnyTensor,
+  epsilon: number,
+): AnyTensor[] {
+  // prettier-ignore
   return composite('batchNormGradient', { epsilon }, [dy, x, weight, average, spread], (outer, input, scale, m, v) => {
     const count = input.shape.slice(0, -1).reduce((product, size) => product * size, 1)
     const r = rsqrt(add(v, epsilon))

@@ -44,7 +44,11 @@ export interface CrossEntropyOptions {
  * @param targets i32 [N]
  * @returns losses [N], 0 where ignored
  */
-export function softmaxCrossEntropy(logits: AnyTensor, targets: Tensor<Shape, 'i32'>, options: CrossEntropyOptions): AnyTensor {
+export function softmaxCrossEntropy(
+  logits: AnyTensor,
+  targets: Tensor<Shape, 'i32'>,
+  options: CrossEntropyOptions,
+): AnyTensor {
   const { labelSmoothing, ignoredTarget } = options
   const [losses] = composite('softmaxCrossEntropy', { labelSmoothing, ignoredTarget }, [logits, targets], (x, rows) => {
     const target = rows as Tensor<Shape, 'i32'>
@@ -59,18 +63,28 @@ export function softmaxCrossEntropy(logits: AnyTensor, targets: Tensor<Shape, 'i
 
 /** dlogits = dloss (softmax(logits) - (1 - s) oneHot(target) - s / V), 0 where ignored. */
 export function softmaxCrossEntropyGradient(
-  dlosses: AnyTensor, logits: AnyTensor, targets: AnyTensor, total: AnyTensor, options: CrossEntropyOptions,
-): AnyTensor { // prettier-ignore
+  dlosses: AnyTensor,
+  logits: AnyTensor,
+  targets: AnyTensor,
+  total: AnyTensor,
+  options: CrossEntropyOptions,
+): AnyTensor {
+  // prettier-ignore
   const { labelSmoothing, ignoredTarget } = options
   const inputs = [dlosses, logits, targets, total]
-  const [result] = composite('softmaxCrossEntropyGradient', { labelSmoothing, ignoredTarget }, inputs, (outer, x, rows, sums) => {
-    const target = rows as Tensor<Shape, 'i32'>
-    const numClasses = x.shape[x.rank - 1]
-    const probability = exp(subtract(x, expandDim(sums, -1)))
-    const aim = multiply(oneHot(target, numClasses, x.dtype), 1 - labelSmoothing)
-    const difference = subtract(subtract(probability, aim), labelSmoothing / numClasses)
-    const weight = ignoredTarget === null ? outer : where(equal(target, ignoredTarget), 0, outer)
-    return [convert(multiply(difference, expandDim(weight, -1)), x.dtype)]
-  })
+  const [result] = composite(
+    'softmaxCrossEntropyGradient',
+    { labelSmoothing, ignoredTarget },
+    inputs,
+    (outer, x, rows, sums) => {
+      const target = rows as Tensor<Shape, 'i32'>
+      const numClasses = x.shape[x.rank - 1]
+      const probability = exp(subtract(x, expandDim(sums, -1)))
+      const aim = multiply(oneHot(target, numClasses, x.dtype), 1 - labelSmoothing)
+      const difference = subtract(subtract(probability, aim), labelSmoothing / numClasses)
+      const weight = ignoredTarget === null ? outer : where(equal(target, ignoredTarget), 0, outer)
+      return [convert(multiply(difference, expandDim(weight, -1)), x.dtype)]
+    },
+  )
   return result
 }
