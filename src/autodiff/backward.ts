@@ -8,17 +8,9 @@ import { tensorOf } from '../graph/trace.js'
 import { add } from '../ops/elementwise.js'
 import type { AnyTensor } from '../graph/tensor.js'
 import { rules } from './rules/index.js'
-import type { Cotangent, Rule } from './rules/rule.js'
+import type { Cotangent, PullBack, Rule } from './rules/rule.js'
 
-export interface Seed {
-  readonly value: Value
-  readonly cotangent: AnyTensor
-}
-
-/**
- * The cotangents of `wanted`, given those of some results; undefined for what the results don't depend on.
- */
-export function pullBack(seeds: readonly Seed[], wanted: readonly Value[]): Cotangent[] {
+export const pullBack: PullBack = (seeds, wanted) => {
   const onPath = nodesBetween(
     seeds.map(({ value }) => value),
     wanted,
@@ -55,6 +47,7 @@ function applyRule(
     outputs: node.outputs.map(tensorOf),
     cotangents,
     wants,
+    pullBack,
   })
 }
 

@@ -13,7 +13,6 @@ import { batchNormGradient, layerNormGradient, rmsNormGradient } from '../../ops
 import { softmaxCrossEntropyGradient, softmaxGradient } from '../../ops/composites/softmax.js'
 import { exp, multiply, negate, square } from '../../ops/elementwise.js'
 import { optimizationBarrier } from '../../ops/structure.js'
-import { pullBack } from '../backward.js'
 import { zeroDerivative, type Cotangent, type Rule, type RuleContext } from './rule.js'
 
 interface CompositeContext<N extends CompositeName> extends Omit<RuleContext<'composite'>, 'attributes'> {
@@ -88,7 +87,7 @@ function differentiate(
   context: Omit<RuleContext<'composite'>, 'attributes'>,
   inputs: readonly AnyTensor[],
 ): readonly Cotangent[] {
-  const { node, cotangents, wants } = context
+  const { node, cotangents, wants, pullBack } = context
   const builder = GraphBuilder.of(inputs[0].value)
   // A fresh view of each operand, so that the cotangent by an operand is that of its use here alone.
   const views = inputs.map((input) => builder.add('reshape', [input.value], { shape: input.shape })[0])

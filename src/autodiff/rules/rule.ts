@@ -1,10 +1,18 @@
 /** What a derivative rule is: from a node and the cotangents of its results to the cotangents of its operands. */
 import type { OperationAttributes, OperationName } from '../../core/operations.js'
-import type { Node } from '../../graph/graph.js'
+import type { Node, Value } from '../../graph/graph.js'
 import type { AnyTensor } from '../../graph/tensor.js'
 
 /** The derivative of the final result by one value; undefined where it is zero throughout. */
 export type Cotangent = AnyTensor | undefined
+
+export interface Seed {
+  readonly value: Value
+  readonly cotangent: AnyTensor
+}
+
+/** The cotangents of `wanted`, given those of some results; undefined for what the results don't depend on. */
+export type PullBack = (seeds: readonly Seed[], wanted: readonly Value[]) => Cotangent[]
 
 export interface RuleContext<O extends OperationName> {
   readonly node: Node<O>
@@ -15,6 +23,8 @@ export interface RuleContext<O extends OperationName> {
   readonly cotangents: readonly Cotangent[]
   /** Whether anyone wants the cotangent of operand `index`: what nobody wants need not be built. */
   readonly wants: (index: number) => boolean
+  /** For rules that differentiate a graph within. */
+  readonly pullBack: PullBack
 }
 
 /** The cotangent of each operand. */
