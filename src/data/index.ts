@@ -21,3 +21,15 @@ export {
 export { type TextCodec } from './text/codec.js'
 export { restoreTextCodec } from './text/restore.js'
 export { tokens, type TokensOptions } from './tokens.js'
+export { table, type TableOptions } from './table.js'
+export { describeTable, type TableColumn, type TableDescription } from './table/describe.js'
+export {
+  toTableUnits,
+  type FeatureDesign,
+  type InputDesign,
+  type MissingPolicy,
+  type TableDesign,
+  type TargetDesign,
+} from './table/design.js'
+export { prepareRows, restoreTableDesign, type PreparedRows } from './table/predict.js'
+export { type TableSource } from './table/tableSource.js'

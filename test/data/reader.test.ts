@@ -91,7 +91,9 @@ test('a batch stays untouched until the call after the next one', async () => {
 test('a read that fails is reported by the call that would deliver it', async () => {
   const source = numbered()
   const failing: DataSource = {
-    ...{ element: source.element, numSamples, fingerprint: '' },
+    element: source.element,
+    numSamples,
+    fingerprint: '',
     gather: async (indices) => (indices[0] === 8 ? Promise.reject(new TypeError('disk')) : undefined),
     describe: () => source.describe(),
     close: () => source.close(),
