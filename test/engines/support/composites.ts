@@ -1,0 +1,25 @@
+/** Graphs of one composite: with all its results, whatever of them the public function gives back. */
+import { invariant } from '../../../src/core/errors.js'
+import type { CompositeName } from '../../../src/core/operations.js'
+import type { TensorData } from '../../../src/core/shape.js'
+import { trace, type AnyTensor, type Graph } from '../../../src/graph/index.js'
+
+/** Composites that mean something to an engine; the others are made and taken apart by the compiler. */
+export type KernelComposite = Exclude<CompositeName, 'stopGradient' | 'remat' | 'elementwise' | 'dotEpilogue'>
+
+/** Calls the public function that makes the composite. */
+export type CompositeBody = (...operands: readonly AnyTensor[]) => unknown
+
+/** The graph of the last composite of that name that `body` makes, on parameters `x0`, `x1`, …, with results `y0`, …. */
+export function compositeGraph(name: CompositeName, operands: readonly TensorData[], body: CompositeBody): Graph {
+  const inputs = operands.map(({ dtype, shape }, index) => ({ name: `x${index}`, type: { dtype, shape } }))
+  const traced = trace(name, inputs, (...tensors) => {
+    body(...tensors)
+    return { unused: tensors[0] }
+  })
+  const node = traced.nodes.findLast(
+    ({ operation, attributes }) => operation === 'composite' && 'name' in attributes && attributes.name === name,
+  )
+  invariant(node !== undefined, `the case makes a ${name}`)
+  return { ...traced, results: node.outputs.map((value, index) => ({ name: `y${index}`, value })) }
+}
