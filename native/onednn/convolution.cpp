@@ -23,6 +23,13 @@ dnnl::convolution_forward::primitive_desc forwardOf(const Session& session, cons
       d.input, d.kernel, d.output, c.strides, c.gaps, c.paddingLow, c.paddingHigh);
 }
 
+// A gradient's hint: the forward convolution of one type, for there is none whose kernel alone is f32, as a gradient
+// may be.
+dnnl::convolution_forward::primitive_desc hintOf(const Session& session, Convolution c, Layout activations) {
+  c.input.dtype = c.kernel.dtype = c.output.dtype;
+  return forwardOf(session, c, descriptionsOf(c, activations));
+}
+
 // The memory that a primitive works on: the view itself where the layouts agree, else scratch memory.
 struct Operand {
   const View& view;
@@ -45,6 +52,7 @@ struct Binding {
 template <class Description, class Primitive>
 Task sequenceOf(const Session& session, Scratch& scratch, const Description& description, const Primitive& primitive,
                 const Binding& first, const Binding& second, const Binding& result) {
+  if (isReferenceCode(description)) return {};
   auto sequence = std::make_shared<Sequence>(session);
   for (const Binding* read : {&first, &second}) {
     const Operand& operand = read->operand;
@@ -86,8 +94,8 @@ Task prepareInputGradient(const Session& session, Scratch& scratch, const Convol
   return withLayouts([&](Layout activations) {
     const Descriptions d = descriptionsOf(c, activations);
     const auto description = makeBackwardDescription<dnnl::convolution_backward_data>(
-        session.engine, plannedScratchpad(), forwardOf(session, c, d), dnnl::algorithm::convolution_direct, d.input,
-        d.kernel, d.output, c.strides, c.gaps, c.paddingLow, c.paddingHigh);
+        session.engine, plannedScratchpad(), hintOf(session, c, activations), dnnl::algorithm::convolution_direct,
+        d.input, d.kernel, d.output, c.strides, c.gaps, c.paddingLow, c.paddingHigh);
     return sequenceOf(session, scratch, description, dnnl::convolution_backward_data(description),
                       {DNNL_ARG_DIFF_DST, operandOf(scratch, c.output, description.diff_dst_desc())},
                       {DNNL_ARG_WEIGHTS, operandOf(scratch, c.kernel, description.weights_desc())},
@@ -99,8 +107,8 @@ Task prepareKernelGradient(const Session& session, Scratch& scratch, const Convo
   return withLayouts([&](Layout activations) {
     const Descriptions d = descriptionsOf(c, activations);
     const auto description = makeBackwardDescription<dnnl::convolution_backward_weights>(
-        session.engine, plannedScratchpad(), forwardOf(session, c, d), dnnl::algorithm::convolution_direct, d.input,
-        d.kernel, d.output, c.strides, c.gaps, c.paddingLow, c.paddingHigh);
+        session.engine, plannedScratchpad(), hintOf(session, c, activations), dnnl::algorithm::convolution_direct,
+        d.input, d.kernel, d.output, c.strides, c.gaps, c.paddingLow, c.paddingHigh);
     return sequenceOf(session, scratch, description, dnnl::convolution_backward_weights(description),
                       {DNNL_ARG_SRC, operandOf(scratch, c.input, description.src_desc())},
                       {DNNL_ARG_DIFF_DST, operandOf(scratch, c.output, description.diff_dst_desc())},

@@ -22,8 +22,9 @@ void bindScratchpad(Prepared& step, Scratch& scratch, const Description& descrip
 }  // namespace
 
 Task preparePooling(const Session& session, Scratch& scratch, const Pooling& p) {
-  return ifImplemented([&] {
+  return ifImplemented([&]() -> Task {
     const auto description = forwardOf(session, p, dnnl::prop_kind::forward_inference);
+    if (isReferenceCode(description)) return {};
     auto sequence = std::make_shared<Sequence>(session);
     Prepared& step = sequence->add(PoolingForward(description));
     step.bind(DNNL_ARG_SRC, describe(p.input), p.input.data);
@@ -35,12 +36,13 @@ Task preparePooling(const Session& session, Scratch& scratch, const Pooling& p) 
 
 Task preparePoolingGradient(const Session& session, Scratch& scratch, const Pooling& p, const View& outputGradient,
                             const View& inputGradient) {
-  return ifImplemented([&] {
+  return ifImplemented([&]() -> Task {
     auto sequence = std::make_shared<Sequence>(session);
     const auto forward = forwardOf(session, p, dnnl::prop_kind::forward_training);
     const auto description = makeBackwardDescription<PoolingBackward>(
         session.engine, plannedScratchpad(), forward, algorithmOf(p), describe(inputGradient), describe(outputGradient),
         p.strides, p.window, p.gaps, p.paddingLow, p.paddingHigh);
+    if (isReferenceCode(forward) || isReferenceCode(description)) return {};
     const dnnl::memory::desc workspace = description.workspace_desc();
     void* places = nullptr;
     if (p.kind == Pooling::Kind::maximum) {

@@ -65,6 +65,13 @@ class Sequence {
 // Attributes with memory for work provided by us, so that it is planned.
 dnnl::primitive_attr plannedScratchpad();
 
+// Whether oneDNN has nothing better than its reference code, loops of one element at a time: hundreds of times slower
+// than what the engine has itself.
+template <class Description>
+bool isReferenceCode(const Description& description) {
+  return std::string(description.impl_info_str()).rfind("ref", 0) == 0;
+}
+
 // A task that runs the sequence.
 Task taskOf(std::shared_ptr<Sequence> sequence);
 

@@ -150,10 +150,26 @@ Task kernelGradient(const Builder& builder, const Operands& o, const Attributes&
   return onednn::prepareKernelGradient(builder.session, builder.scratch, c);
 }
 
-Task byOneDnn(const Builder& builder, const Operands& o, const Attributes& a) {
+// The kernel turned round, in scratch memory.
+View reversedKernel(Builder& builder, const View& kernel) {
+  kernels::Dims spatial;
+  for (std::size_t dim = 2; dim < kernel.rank(); ++dim) spatial.append(static_cast<std::int64_t>(dim));
+  const View result = builder.temporary(kernel.dtype, kernel.shape);
+  const kernels::CopyPlan plan =
+      kernels::planReverse(static_cast<std::int64_t>(sizeOf(kernel.dtype)), toKernelDims(kernel.shape),
+                           toKernelDims(kernel.strides), spatial);
+  builder.add([run = builder.kernels.copy, plan, from = kernel.data, to = result.data] { run(plan, from, to); });
+  return result;
+}
+
+Task byOneDnn(Builder& builder, const Operands& o, const Attributes& a) {
   if (a.isPartlyReversed) return {};
   if (a.isReversed) return a.batchGroups == 1 ? inputGradient(builder, o, a) : Task{};
-  if (!areAll(a.inputDilation, 1)) return {};
+  // A gradient whose kernel has been turned round beforehand.
+  if (!areAll(a.inputDilation, 1)) {
+    if (a.batchGroups != 1) return {};
+    return inputGradient(builder, {o.input, reversedKernel(builder, o.kernel), o.output}, a);
+  }
   const bool isKernelLarger = product(spatialOf(o.kernel)) > product(spatialOf(o.output));
   if (isKernelLarger || a.batchGroups > 1) {
     Task task = kernelGradient(builder, o, a);

@@ -151,11 +151,13 @@ ScatterPlan planScatter(DType dtype, Combine combine, const Dims& operandSizes, 
 
   // Whole rows of a matrix, one index each: [V, D] <- [.., D].
   const bool isLeading = plan.indexCount == 1 && scatterDimsToOperandDims[0] == 0 && operandWindow[0] == 1;
-  bool areRowsWhole = isLeading && operandSizes.rank > 0;
-  for (int w = 0; areRowsWhole && w < plan.windowRank; w++) {
-    const int dim = operandSizes.rank - plan.windowRank + w;
-    areRowsWhole = (dim == 0 || plan.windowSizes[w] == operandSizes[dim]) && plan.windowUpdateStrides[w] == plan.windowOperandStrides[w];
+  int64_t windowElements = 1;
+  bool areRowsWhole = isLeading;
+  for (int w = 0; w < plan.windowRank; w++) {
+    windowElements *= plan.windowSizes[w];
+    areRowsWhole = areRowsWhole && (plan.windowSizes[w] == 1 || plan.windowUpdateStrides[w] == plan.windowOperandStrides[w]);
   }
+  areRowsWhole = areRowsWhole && windowElements == operandStrides[0];
   plan.isRowScatter = areRowsWhole;
   plan.numRows = operandSizes.rank > 0 ? operandSizes[0] : 1;
   plan.rowElements = operandSizes.rank > 0 ? operandStrides[0] : 1;
