@@ -13,7 +13,7 @@ for (const target of all.slice(best + 1)) {
   test(`native: known cases and composites on ${target}`, () => {
     const files = ['test/engines/known.test.ts', 'test/engines/composites.test.ts']
     const args = ['--import', 'tsx', '--test', '--test-reporter=tap', ...files]
-    const environment: NodeJS.ProcessEnv = { ...process.env, TALWEG_CPU: target }
+    const environment: NodeJS.ProcessEnv = { ...process.env, TALWEG_CPU: target, TALWEG_TEST_ENGINES: 'native' }
     delete environment['NODE_TEST_CONTEXT'] // which would make the child's runner think that it is ours
     const { status, stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', env: environment })
     assert.equal(status, 0, stdout.slice(-4000))
