@@ -1,13 +1,13 @@
 /** Derivatives of products and reductions. */
 import type { DotGeneralAttributes, OperationAttributes, OperationName } from '../../core/operations.js'
-import type { Shape } from '../../core/shape.js'
+import { numElements, type Shape } from '../../core/shape.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import { maxPoolGradient, reduceWindow, sumPoolGradient } from '../../ops/convolution.js'
 import { convert, divide, equal, multiply, negate, where } from '../../ops/elementwise.js'
-import { pad, reshape, slice, transpose } from '../../ops/movement.js'
+import { concatenate, pad, reshape, slice, transpose } from '../../ops/movement.js'
 import { dotGeneral } from '../../ops/products.js'
-import { product, sum } from '../../ops/reductions.js'
-import { broadcastTo } from '../../ops/lift.js'
+import { sum } from '../../ops/reductions.js'
+import { broadcastTo, full } from '../../ops/lift.js'
 import { convolutionRule } from './convolution.js'
 import { inversePermutation, notDifferentiable } from './movement.js'
 import { simple, type Cotangent, type Rule } from './rule.js'
@@ -103,22 +103,39 @@ function gradientOfReduce(
       return where(hits, spread(share), 0)
     }
     case 'multiply': // dy times the product of all the others
-      return multiply(spread(dy), productOfOthers(x, spread, dims))
+      return multiply(spread(dy), productOfOthers(x, dims))
     case 'and':
     case 'or':
       return undefined
   }
 }
 
-/** y / x where no element is zero; where just one is, only it has a product of others that isn't zero. */
-function productOfOthers(x: AnyTensor, spread: (value: AnyTensor) => AnyTensor, dims: readonly number[]): AnyTensor {
-  const isZero = equal(x, 0) as Tensor<Shape, 'bool'>
-  const nonZero = where(isZero, 1, x)
-  const numZeros = spread(sum(convert(isZero, x.dtype), dims))
-  const rest = spread(product(nonZero, dims))
-  const atZero = where(equal(numZeros, 1) as Tensor<Shape, 'bool'>, rest, 0)
-  const elsewhere = where(equal(numZeros, 0) as Tensor<Shape, 'bool'>, divide(rest, nonZero), 0)
-  return where(isZero, atZero, elsewhere)
+/** For each element the product of the others along `dims`: without division, so that zeros need no care in any order. */
+function productOfOthers(x: AnyTensor, dims: readonly number[]): AnyTensor {
+  const order = [...freeDims(x.shape, dims, []), ...dims]
+  const moved = transpose(x, order)
+  const numKept = x.rank - dims.length
+  const flat = reshape(moved, [...moved.shape.slice(0, numKept), numElements(moved.shape.slice(numKept))])
+  return transpose(reshape(othersAlongLast(flat), moved.shape), inversePermutation(order))
+}
+
+/** Element i of the first half is paired with element i of the second: others(i) = other pairs' product * partner. */
+function othersAlongLast(x: AnyTensor): AnyTensor {
+  const last = x.rank - 1
+  const size = x.shape[last]
+  if (size <= 1) return full(x.shape, 1, x.dtype)
+  const half = Math.ceil(size / 2)
+  const part = (start: number, limit: number): AnyTensor => {
+    const starts = x.shape.map((_, dim) => (dim === last ? start : 0))
+    return slice(x, starts, x.shape.map((length, dim) => (dim === last ? limit : length))) // prettier-ignore
+  }
+  const first = part(0, half)
+  const rest = part(half, size)
+  const none = x.shape.map(() => 0)
+  const second = size % 2 === 0 ? rest : pad(rest, none, none.map((_, dim) => (dim === last ? 1 : 0)), 1) // prettier-ignore
+  const others = othersAlongLast(multiply(first, second))
+  const joined = concatenate([multiply(others, second), multiply(others, first)], last)
+  return size % 2 === 0 ? joined : slice(joined, none, x.shape)
 }
 
 function gradientOfReduceWindow(
