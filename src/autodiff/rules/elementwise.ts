@@ -4,7 +4,7 @@ import type { ElementwiseOperation } from '../../core/operations.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import type { Shape } from '../../core/shape.js'
 import {
-  abs, add, convert, cos, divide, equal, floor, greater, log, multiply, negate, power, sign, sin, square, subtract, where,
+  abs, add, and, convert, cos, divide, equal, floor, greater, log, multiply, negate, power, sign, sin, square, subtract, where,
 } from '../../ops/elementwise.js' // prettier-ignore
 import { simple, zeroDerivative, type Rule } from './rule.js'
 
@@ -74,9 +74,9 @@ export const elementwiseRules: { readonly [O in ElementwiseOperation]: Rule<O> }
     dy,
     wants(1) ? negate(multiply(dy, truncate(divide(a, b)))) : undefined,
   ]),
-  // y = a^b: dy b a^(b-1) (0 where b is 0), dy y log(a) (0 where a is not positive)
+  // y = a^b: dy b a^(b-1) (0 where a and b are 0), dy y log(a) (0 where a is not positive)
   power: simple(({ dy, y, inputs: [a, b], wants }) => [
-    wants(0) ? multiply(dy, where(isZero(b), 0, multiply(b, power(a, subtract(b, 1))))) : undefined,
+    wants(0) ? multiply(dy, multiply(b, power(a, where(areZero(a, b), 1, subtract(b, 1))))) : undefined,
     wants(1) ? multiply(dy, multiply(y, log(where(isPositive(a), a, 1)))) : undefined,
   ]),
   // y = max(a, b): dy to the larger
@@ -99,8 +99,9 @@ export const elementwiseRules: { readonly [O in ElementwiseOperation]: Rule<O> }
   select: simple(({ dy, inputs: [predicate] }) => [undefined, ...chooseBetween(predicate, dy)]),
 }
 
-function isZero(x: AnyTensor): Tensor<Shape, 'bool'> {
-  return equal(x, 0) as Tensor<Shape, 'bool'>
+/** Where a^(b-1) is infinite and the derivative by a, of a constant 1, all the same 0. */
+function areZero(a: AnyTensor, b: AnyTensor): Tensor<Shape, 'bool'> {
+  return and(equal(a, 0), equal(b, 0)) as Tensor<Shape, 'bool'>
 }
 
 function isPositive(x: AnyTensor): Tensor<Shape, 'bool'> {
