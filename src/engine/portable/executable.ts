@@ -51,7 +51,7 @@ export class PortableExecutable implements Executable {
     abandoned.register(this, this.holdings)
   }
 
-  run(inputs: Inputs, { steps }: RunOptions = {}): Promise<Record<string, TensorData>> {
+  async run(inputs: Inputs, { steps }: RunOptions = {}): Promise<Record<string, TensorData>> {
     checkInputs(this.program, inputs, steps)
     return this.queue.run(this.program.name, async () => {
       const outputs = this.program.outputs.map(({ name, value }): [string, TensorData] => {
@@ -70,7 +70,7 @@ export class PortableExecutable implements Executable {
     })
   }
 
-  findNonFinite(inputs: Inputs): Promise<NonFiniteFinding | undefined> {
+  async findNonFinite(inputs: Inputs): Promise<NonFiniteFinding | undefined> {
     checkInputs(this.program, inputs, undefined)
     return this.queue.run(this.program.name, () =>
       this.withFixedInputs(inputs, async (fixed) => {
