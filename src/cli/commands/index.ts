@@ -8,6 +8,14 @@ interface CommandEntry {
 
 export const commands: Readonly<Record<string, CommandEntry>> = {
   train: { describe: 'Train what a training file exports', load: async () => (await import('./train.js')).train },
+  fit: {
+    describe: 'Fit a linear, logistic or softmax regression to a table',
+    load: async () => (await import('./fit.js')).fit,
+  },
+  predict: {
+    describe: 'Predict for the rows of a table with a fitted model',
+    load: async () => (await import('./predict.js')).predict,
+  },
   sample: { describe: 'Write text with a trained model', load: async () => (await import('./sample.js')).sample },
   inspect: {
     describe: "Show a training's parameters, operations and memory plan",

@@ -1,0 +1,149 @@
+/**
+ * Gradient descent as the textbook has it: every step sees all rows, until the gradient's norm, or what the objective changes by
+ * in a step, falls under the tolerance. The rows are state of the engine and many steps are one call; a step that finds the
+ * tolerance reached moves nothing, and neither does any after it.
+ */
+import { gradients } from '../../autodiff/index.js'
+import { compileGraph } from '../../compile/index.js'
+import { TalwegError } from '../../core/errors.js'
+import { tensorData, tensorType, type Shape } from '../../core/shape.js'
+import type { Engine, EngineBuffer } from '../../engine/engine.js'
+import { trace, type AnyTensor, type Tensor } from '../../graph/index.js'
+import { add, divide, less, multiply, or, square, subtract, sum, where } from '../../ops/index.js'
+import { StepsPerCall } from '../stepsPerCall.js'
+import { curvature, parametersOf, sumOfLosses, type FitModel } from './model.js'
+import type { ResidentRows } from './rows.js'
+import { findSpectrum } from './spectrum.js'
+
+export interface Descent {
+  readonly weights: ArrayLike<number>
+  readonly intercept: ArrayLike<number>
+  /** The objective at these weights. */
+  readonly loss: number
+  readonly steps: number
+  readonly converged: boolean
+  readonly learningRate: number
+}
+
+export interface GradientDescentOptions {
+  readonly learningRate: number | 'auto'
+  readonly steps: number
+  readonly tolerance: number
+  readonly shouldStop: () => boolean
+  readonly progressed: (step: number, loss: number) => void
+}
+
+/** @throws DIVERGED, naming the largest rate that is stable */
+export async function gradientDescent(
+  model: FitModel,
+  rows: ResidentRows,
+  engine: Engine,
+  options: GradientDescentOptions,
+): Promise<Descent> {
+  const { steps: maxSteps, tolerance } = options
+  const learningRate = options.learningRate === 'auto' ? await fastRate(model, rows, engine) : options.learningRate
+  const state = new Map<string, EngineBuffer>(rows.buffers)
+  for (const { name, type } of parametersOf(model))
+    state.set(name, engine.allocate(type, tensorData(type.dtype, type.shape)))
+  state.set('done', engine.allocate(tensorType('bool', []), tensorData('bool', [])))
+  const { program } = compileStep(model, rows, engine, learningRate, tolerance)
+  const executable = await engine.load(program, state)
+  const callSize = new StepsPerCall(4096)
+  let steps = 0
+  let converged = false
+  let first: number | undefined
+  while (steps < maxSteps && !converged && !options.shouldStop()) {
+    const count = callSize.next(maxSteps - steps)
+    const start = performance.now()
+    const { loss, isDone } = await executable.run({}, { steps: count })
+    callSize.observe(count, (performance.now() - start) / 1000)
+    first ??= loss.data[0]
+    const numMoved = isDone.data.indexOf(1)
+    converged = numMoved >= 0
+    if (hasDiverged(loss.data, first)) throw await diverged(model, rows, engine, learningRate, steps + count)
+    steps += converged ? numMoved : count
+    options.progressed(steps, loss.data[count - 1])
+  }
+  // One step more that moves nothing, for the objective where the last one led to.
+  await state.get('done')?.write(tensorData('bool', [], [1]))
+  const { loss } = await executable.run({}, { steps: 1 })
+  if (hasDiverged(loss.data, first ?? loss.data[0])) throw await diverged(model, rows, engine, learningRate, steps)
+  const weights = await state.get('weights')?.read()
+  const intercept = await state.get('intercept')?.read()
+  return {
+    weights: weights?.data ?? [],
+    intercept: intercept?.data ?? new Float64Array(model.numOutputs),
+    ...{ loss: loss.data[0], steps, converged, learningRate },
+  }
+}
+
+function compileStep(
+  model: FitModel,
+  rows: ResidentRows,
+  engine: Engine,
+  learningRate: number,
+  tolerance: number,
+): ReturnType<typeof compileGraph> {
+  const parameters = parametersOf(model)
+  const inputs = [...parameters, { name: 'done', type: tensorType('bool', []) }, ...rows.types]
+  const graph = trace('gradientDescent', inputs, (...tensors) => {
+    const values = tensors.slice(0, parameters.length)
+    const wasDone = tensors[parameters.length]
+    const data = tensors.slice(parameters.length + 1)
+    const sums = rows.blockSizes.map((_, block) => sumOfLosses(model, data[2 * block], data[2 * block + 1], values))
+    const loss: AnyTensor = divide(
+      sums.reduce((left, right) => add(left, right)),
+      rows.numRows,
+    )
+    const slopes = gradients(loss, values)
+    const squares = slopes.map((slope) => sum(square(slope))).reduce((left, right) => add(left, right))
+    // To first order a step changes the objective by rate · ‖g‖², which f32 can tell from 0 long after it can't the difference.
+    const isFlat = less(squares, Math.max(tolerance ** 2, tolerance / learningRate)) as AnyTensor
+    const isDone = or(wasDone, isFlat) as AnyTensor
+    const moved = parameters.map(({ name }, index): [string, AnyTensor] => {
+      const next = subtract(values[index], multiply(slopes[index], learningRate))
+      return [`new ${name}`, where(isDone as Tensor<Shape, 'bool'>, values[index], next)]
+    })
+    return { ...Object.fromEntries(moved), 'new done': isDone, loss, isDone }
+  })
+  const state = Object.fromEntries([
+    ...[...parameters.map(({ name }) => name), 'done'].map((name): [string, string] => [name, `new ${name}`]),
+    ...rows.types.map(({ name }): [string, undefined] => [name, undefined]),
+  ])
+  return compileGraph(graph, engine, { state, outputs: ['loss', 'isDone'] })
+}
+
+/** A stable rate never makes the objective larger than it began; one that isn't makes it grow without end. */
+function hasDiverged(losses: ArrayLike<number>, first: number): boolean {
+  for (let step = 0; step < losses.length; step++) {
+    if (!(losses[step] <= 2 * first + 1e-9)) return true
+  }
+  return false
+}
+
+async function diverged(
+  model: FitModel,
+  rows: ResidentRows,
+  engine: Engine,
+  learningRate: number,
+  steps: number,
+): Promise<TalwegError> {
+  const { largest } = await findSpectrum(model, rows, engine)
+  const stable = 2 / (curvature[model.kind] * largest)
+  return new TalwegError({
+    code: 'DIVERGED',
+    operation: 'fit',
+    problem: `gradient descent diverged within ${steps} steps: the learning rate is ${learningRate}, the largest stable one is ${Number(stable.toPrecision(4))}`,
+    hint: `use a smaller one, such as ${Number((stable / 2).toPrecision(2))}, or --learning-rate auto`,
+  })
+}
+
+/**
+ * 2 / (λmax + λmin) converges fastest on a quadratic; with λmin near 0 that would be on the edge of stability, so a tenth
+ * of the way is left. Source: Nesterov, "Introductory Lectures on Convex Optimization", theorem 2.1.15.
+ */
+async function fastRate(model: FitModel, rows: ResidentRows, engine: Engine): Promise<number> {
+  const { largest, smallest } = await findSpectrum(model, rows, engine)
+  if (!(largest > 0)) return 1
+  return Math.min(2 / (largest + smallest), 1.8 / largest) / curvature[model.kind]
+}

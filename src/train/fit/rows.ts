@@ -1,0 +1,82 @@
+/**
+ * A table's rows in the engine's memory, where full-batch steps read them. They go there block by block, so that there is
+ * never a second copy of the whole table.
+ */
+import { TalwegError } from '../../core/errors.js'
+import { tensorData, type TensorData } from '../../core/shape.js'
+import { allocateBatch, type Batch, type TableSource } from '../../data/index.js'
+import type { Engine, EngineBuffer } from '../../engine/engine.js'
+import type { NamedType } from '../../graph/index.js'
+import { availableMemoryBytes } from '../memory.js'
+import { rowTypes, targetType, type FitModel } from './model.js'
+
+/** A block's size. More blocks make longer programs, fewer need more memory while loading. */
+const blockBytes = 8e6
+const maxBlocks = 16
+
+export interface ResidentRows {
+  readonly numRows: number
+  readonly blockSizes: readonly number[]
+  /** Read-only state: `features.0`, `targets.0`, … */
+  readonly buffers: ReadonlyMap<string, EngineBuffer>
+  readonly types: readonly NamedType[]
+}
+
+/**
+ * @param indices which rows; all of them in order where not given
+ * @throws DOES_NOT_FIT with both figures
+ */
+export async function loadRows(
+  source: TableSource,
+  model: FitModel,
+  engine: Engine,
+  indices?: readonly number[],
+): Promise<ResidentRows> {
+  const numRows = indices?.length ?? source.numSamples
+  const rowBytes = (model.numFeatures + 1) * (model.dtype === 'f64' ? 8 : 4)
+  checkFits(numRows * rowBytes)
+  const rowsPerBlock = Math.max(Math.ceil(numRows / maxBlocks), Math.floor(blockBytes / rowBytes), 1)
+  const buffers = new Map<string, EngineBuffer>()
+  const types: NamedType[] = []
+  const blockSizes: number[] = []
+  for (let first = 0; first < numRows; first += rowsPerBlock) {
+    const size = Math.min(rowsPerBlock, numRows - first)
+    const rows = Array.from({ length: size }, (_, row) => (indices === undefined ? first + row : indices[first + row]))
+    const batch = allocateBatch(source.element, size)
+    source.gatherSync(rows, batch)
+    const wanted = rowTypes(model, size)
+    for (const part of ['features', 'targets'] as const) {
+      const name = `${part}.${blockSizes.length}`
+      types.push({ name, type: wanted[part] })
+      buffers.set(name, engine.allocate(wanted[part], inType(batch[part], wanted[part].dtype)))
+    }
+    blockSizes.push(size)
+  }
+  return { numRows, blockSizes, buffers, types }
+}
+
+function checkFits(sizeBytes: number): void {
+  const availableBytes = availableMemoryBytes()
+  if (sizeBytes <= availableBytes) return
+  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
+  throw new TalwegError({
+    code: 'DOES_NOT_FIT',
+    operation: 'fit',
+    problem: `gd keeps all rows in memory: they take ${megabytes(sizeBytes)} and ${megabytes(availableBytes)} are free`,
+    hint: 'use --method sgd, which reads them from the disk',
+  })
+}
+
+function inType(data: TensorData, dtype: TensorData['dtype']): TensorData {
+  return data.dtype === dtype ? data : tensorData(dtype, data.shape, data.data)
+}
+
+/** Rows of a batch in the types that the model is fed with. */
+export function feed(model: FitModel, batch: Batch, leading: readonly number[]): Record<string, TensorData> {
+  const reshaped = (data: TensorData, shape: readonly number[], dtype: TensorData['dtype']): TensorData =>
+    inType({ ...data, shape }, dtype)
+  return {
+    features: reshaped(batch.features, [...leading, model.numFeatures], model.dtype),
+    targets: reshaped(batch.targets, leading, targetType(model)),
+  }
+}

@@ -1,0 +1,273 @@
+/**
+ * Stochastic gradient descent: a few rows a step, in an order shuffled anew each epoch. Rows are gathered on the host in that
+ * order, thousands of steps at once, while the engine works on those before.
+ */
+import { gradients } from '../../autodiff/index.js'
+import { compileGraph } from '../../compile/index.js'
+import { TalwegError } from '../../core/errors.js'
+import { tensorData, tensorType, type TensorData } from '../../core/shape.js'
+import { allocateBatch, ShuffledOrder, type Batch, type TableSource } from '../../data/index.js'
+import type { Engine, EngineBuffer, Executable } from '../../engine/engine.js'
+import { trace, type AnyTensor } from '../../graph/index.js'
+import { divide, multiply, subtract } from '../../ops/index.js'
+import type { Descent } from './gradientDescent.js'
+import { curvature, parametersOf, rowTypes, sumOfLosses, type FitModel } from './model.js'
+import { feed, loadRows } from './rows.js'
+import { findSpectrum } from './spectrum.js'
+
+export interface StochasticOptions {
+  readonly learningRate: number | 'auto'
+  readonly batchSize: number
+  readonly steps: number
+  readonly tolerance: number
+  readonly seed: number
+  readonly shouldStop: () => boolean
+  readonly progressed: (step: number, loss: number) => void
+}
+
+/** Rows gathered for one call; there are two such stacks. */
+const stackBytes = 4e6
+const maxStepsPerCall = 16384
+/** Rows from which the automatic rate is found. */
+const numSampledRows = 4096
+
+type Rate = (step: number) => number
+
+/** @throws DIVERGED where the weights stop being finite */
+export async function stochasticDescent(
+  model: FitModel,
+  source: TableSource,
+  engine: Engine,
+  options: StochasticOptions,
+): Promise<Descent> {
+  const { steps: maxSteps, batchSize, seed, tolerance } = options
+  const order = new ShuffledOrder(source.numSamples, seed)
+  const rate = await chooseRate(model, source, engine, order, options)
+  const state = new Map<string, EngineBuffer>()
+  for (const { name, type } of parametersOf(model))
+    state.set(name, engine.allocate(type, tensorData(type.dtype, type.shape)))
+  const executable = await loadStep(model, batchSize, engine, state)
+  const stepsPerEpoch = source.numSamples / batchSize
+  const stacks = new Stacks(model, source, order, batchSize, rate)
+  const epochs = new EpochLosses(tolerance)
+  let steps = 0
+  let next = stacks.gather(0, stepsUntil(0, stepsPerEpoch, maxSteps, stacks.maxSteps))
+  while (steps < maxSteps && !epochs.isSettled && !options.shouldStop()) {
+    const { inputs, count } = next
+    const running = executable.run(inputs, { steps: count })
+    const after = steps + count
+    if (after < maxSteps) next = stacks.gather(after, stepsUntil(after, stepsPerEpoch, maxSteps, stacks.maxSteps))
+    const { loss } = await running
+    const mean = meanOf(loss.data)
+    if (!Number.isFinite(mean)) throw diverged(rate(0), after, options.learningRate === 'auto')
+    epochs.add(mean * count, count, Math.floor(after / stepsPerEpoch + 1e-9))
+    steps = after
+    options.progressed(steps, mean)
+  }
+  const weights = await state.get('weights')?.read()
+  const intercept = await state.get('intercept')?.read()
+  const loss = await meanLoss(model, source, engine, state)
+  if (!Number.isFinite(loss)) throw diverged(rate(0), steps, options.learningRate === 'auto')
+  return {
+    weights: weights?.data ?? [],
+    intercept: intercept?.data ?? new Float64Array(model.numOutputs),
+    ...{ loss, steps, converged: epochs.isSettled, learningRate: rate(0) },
+  }
+}
+
+/** A call ends where an epoch does, so that epochs can be compared. */
+function stepsUntil(step: number, stepsPerEpoch: number, maxSteps: number, most: number): number {
+  const epoch = Math.floor(step / stepsPerEpoch + 1e-9)
+  const epochEnd = Math.ceil((epoch + 1) * stepsPerEpoch - 1e-9)
+  return Math.max(1, Math.min(epochEnd, maxSteps, step + most) - step)
+}
+
+/** Settled when an epoch's mean loss is that of the one before, to the tolerance. */
+class EpochLosses {
+  readonly #tolerance: number
+  #epoch = 0
+  #sum = 0
+  #count = 0
+  #previous: number | undefined
+  isSettled = false
+
+  constructor(tolerance: number) {
+    this.#tolerance = tolerance
+  }
+
+  add(sum: number, count: number, epoch: number): void {
+    this.#sum += sum
+    this.#count += count
+    if (epoch === this.#epoch) return
+    const mean = this.#sum / this.#count
+    this.isSettled = this.#previous !== undefined && Math.abs(mean - this.#previous) < this.#tolerance
+    this.#previous = mean
+    this.#epoch = epoch
+    this.#sum = 0
+    this.#count = 0
+  }
+}
+
+/** Batches of several steps, one after the other, gathered into two places in turn. */
+class Stacks {
+  readonly maxSteps: number
+  readonly #model: FitModel
+  readonly #source: TableSource
+  readonly #order: ShuffledOrder
+  readonly #batchSize: number
+  readonly #rate: Rate
+  readonly #places: readonly [Batch, Batch]
+  #turn: 0 | 1 = 0
+
+  constructor(model: FitModel, source: TableSource, order: ShuffledOrder, batchSize: number, rate: Rate) {
+    this.#model = model
+    this.#source = source
+    this.#order = order
+    this.#batchSize = batchSize
+    this.#rate = rate
+    const rowBytes = 4 * (model.numFeatures + 1)
+    this.maxSteps = Math.max(1, Math.min(maxStepsPerCall, Math.floor(stackBytes / (rowBytes * batchSize))))
+    const numRows = this.maxSteps * batchSize
+    this.#places = [allocateBatch(source.element, numRows), allocateBatch(source.element, numRows)]
+  }
+
+  gather(firstStep: number, count: number): { inputs: Record<string, TensorData>; count: number } {
+    const numRows = count * this.#batchSize
+    const first = firstStep * this.#batchSize
+    const indices = new Float64Array(numRows)
+    for (let row = 0; row < numRows; row++) indices[row] = this.#order.at(first + row)
+    const whole = this.#places[this.#turn]
+    this.#turn = this.#turn === 0 ? 1 : 0
+    this.#source.gatherSync(indices, whole)
+    const { numFeatures, dtype } = this.#model
+    const batch = {
+      features: { ...whole.features, data: whole.features.data.subarray(0, numRows * numFeatures) },
+      targets: { ...whole.targets, data: whole.targets.data.subarray(0, numRows) },
+    }
+    const rates = tensorData(dtype, [count])
+    for (let step = 0; step < count; step++) rates.data[step] = this.#rate(firstStep + step)
+    return { inputs: { ...feed(this.#model, batch, [count, this.#batchSize]), rate: rates }, count }
+  }
+}
+
+function loadStep(
+  model: FitModel,
+  batchSize: number,
+  engine: Engine,
+  state: ReadonlyMap<string, EngineBuffer>,
+): Promise<Executable> {
+  const parameters = parametersOf(model)
+  const { features, targets } = rowTypes(model, batchSize)
+  const rows = [
+    { name: 'rate', type: tensorType(model.dtype, []) },
+    { name: 'features', type: features },
+    { name: 'targets', type: targets },
+  ]
+  const graph = trace('stochasticDescent', [...parameters, ...rows], (...tensors) => {
+    const values = tensors.slice(0, parameters.length)
+    const [rate, rowFeatures, rowTargets] = tensors.slice(parameters.length)
+    const loss: AnyTensor = divide(sumOfLosses(model, rowFeatures, rowTargets, values), batchSize)
+    const slopes = gradients(loss, values)
+    const moved = parameters.map(({ name }, index): [string, AnyTensor] => [
+      `new ${name}`,
+      subtract(values[index], multiply(slopes[index], rate) as AnyTensor),
+    ])
+    return { ...Object.fromEntries(moved), loss }
+  })
+  const { program } = compileGraph(graph, engine, {
+    state: Object.fromEntries(parameters.map(({ name }) => [name, `new ${name}`])),
+    steppedInputs: new Set(['rate', 'features', 'targets']),
+    outputs: ['loss'],
+  })
+  return engine.load(program, state)
+}
+
+/** The objective over all rows, block by block. */
+async function meanLoss(
+  model: FitModel,
+  source: TableSource,
+  engine: Engine,
+  state: ReadonlyMap<string, EngineBuffer>,
+): Promise<number> {
+  const { numSamples } = source
+  const blockSize = Math.min(numSamples, Math.max(1, Math.floor(stackBytes / 4 / (model.numFeatures + 1))))
+  let sum = 0
+  let executable: Executable | undefined
+  for (let first = 0; first < numSamples; first += blockSize) {
+    const count = Math.min(blockSize, numSamples - first)
+    if (executable === undefined || count < blockSize) executable = await loadLoss(model, count, engine, state)
+    const batch = allocateBatch(source.element, count)
+    source.gatherSync(
+      Array.from({ length: count }, (_, row) => first + row),
+      batch,
+    )
+    const { loss } = await executable.run(feed(model, batch, [count]))
+    sum += loss.data[0]
+  }
+  return sum / numSamples
+}
+
+function loadLoss(
+  model: FitModel,
+  numRows: number,
+  engine: Engine,
+  state: ReadonlyMap<string, EngineBuffer>,
+): Promise<Executable> {
+  const parameters = parametersOf(model)
+  const rows = Object.entries(rowTypes(model, numRows)).map(([name, type]) => ({ name, type }))
+  const graph = trace('loss', [...parameters, ...rows], (...tensors) => {
+    const [features, targets] = tensors.slice(parameters.length)
+    return { loss: sumOfLosses(model, features, targets, tensors.slice(0, parameters.length)) }
+  })
+  const state_ = Object.fromEntries(parameters.map(({ name }): [string, undefined] => [name, undefined]))
+  return engine.load(compileGraph(graph, engine, { state: state_ }).program, state)
+}
+
+/**
+ * The rate given, or one that falls: η(t) = η₀ / (1 + η₀ μ t / 2), with η₀ half of what is stable for a batch and μ the least
+ * curvature. It ends as 2 / (μ t), with which the error falls as fast as averaging over the rows allows.
+ *
+ * Source: Bottou, Curtis and Nocedal, "Optimization methods for large-scale machine learning", theorem 4.7.
+ */
+async function chooseRate(
+  model: FitModel,
+  source: TableSource,
+  engine: Engine,
+  order: ShuffledOrder,
+  { learningRate, batchSize }: StochasticOptions,
+): Promise<Rate> {
+  if (learningRate !== 'auto') return () => learningRate
+  const numRows = Math.min(source.numSamples, numSampledRows)
+  const rows = await loadRows(
+    source,
+    model,
+    engine,
+    Array.from({ length: numRows }, (_, row) => order.at(row)),
+  )
+  const { largest, smallest, mean } = await findSpectrum(model, rows, engine)
+  if (!(largest > 0)) return () => 1
+  const steepest = curvature[model.kind]
+  const squaredNorm = mean * (model.numFeatures + (model.hasIntercept ? 1 : 0))
+  const initial = batchSize / (steepest * (squaredNorm + (batchSize - 1) * largest))
+  // Where rows are nearly certain, classes curve far less than their bound says.
+  const least = steepest * Math.max(smallest, mean / 100) * (model.kind === 'linear' ? 1 : 1 / 4)
+  const start = initial / 2
+  return (step) => start / (1 + (start * least * step) / 2)
+}
+
+function meanOf(values: ArrayLike<number>): number {
+  let sum = 0
+  for (let index = 0; index < values.length; index++) sum += values[index]
+  return sum / values.length
+}
+
+function diverged(rate: number, steps: number, isAutomatic: boolean): TalwegError {
+  return new TalwegError({
+    code: 'DIVERGED',
+    operation: 'fit',
+    problem: `stochastic gradient descent diverged within ${steps} steps: the objective is no longer finite with the learning rate ${Number(rate.toPrecision(4))}`,
+    hint: isAutomatic
+      ? `use a smaller one, such as ${Number((rate / 10).toPrecision(2))}`
+      : 'use --learning-rate auto, or a smaller one',
+  })
+}
