@@ -100,7 +100,8 @@ async function parse(
   command: Command,
 ): Promise<{ words: string[]; argv: Record<string, unknown> }> {
   const failing = parser.fail((message, error) => {
-    throw error ?? badFlag(command.name, message.replaceAll('\n', ' ').trim())
+    const [, missing] = /^Not enough arguments following: (.*)$/.exec(message ?? '') ?? []
+    throw badFlag(command.name, missing === undefined ? (message ?? error.message).trim() : `--${missing} has no value`)
   })
   const { _: words, ...argv } = await failing.parseAsync([...args])
   return { words: words.map(String), argv }

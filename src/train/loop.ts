@@ -5,7 +5,7 @@
  */
 import { TalwegError } from '../core/errors.js'
 import { formatType, type TensorData } from '../core/shape.js'
-import { CheckpointWriter, type JsonValue, type LoadedCheckpoint } from './checkpoint/index.js'
+import type { CheckpointWriter, JsonValue, LoadedCheckpoint } from './checkpoint/index.js'
 import type { Report } from './metrics/index.js'
 import type { TrainingObserver } from './observer.js'
 import { newProgress, restoreProgress, saveProgress, type LoopProgress } from './progressState.js'

@@ -28,12 +28,14 @@ export function newProgress(): LoopProgress {
   return { lossSum: 0, numLosses: 0, previousLoss: undefined, bestValidationLoss: undefined, numWithoutImprovement: 0 }
 }
 
-/** JSON has no `undefined`. */
+/** JSON has no `undefined`; and always in the same order, so that equal states are equal bytes. */
 export function saveProgress(progress: LoopProgress): Record<string, JsonValue> {
   return {
-    ...progress,
+    lossSum: progress.lossSum,
+    numLosses: progress.numLosses,
     previousLoss: progress.previousLoss ?? null,
     bestValidationLoss: progress.bestValidationLoss ?? null,
+    numWithoutImprovement: progress.numWithoutImprovement,
   }
 }
 

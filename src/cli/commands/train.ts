@@ -112,7 +112,7 @@ async function showText({ session, folder }: TrainResult, output: Output): Promi
   const codec = await textCodecOf(folder)
   const { model: parameters } = await session.copyState()
   const tokens: number[] = []
-  const prompt = [...codec.encode('\n').slice(0, 1)]
+  const prompt = Array.from(codec.encode('\n'))
   try {
     const options = { temperature: 0.8, seed: settings.seed }
     for await (const token of generateTokens(model, parameters, engine, prompt, sampleLength, options))
