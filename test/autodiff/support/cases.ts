@@ -7,8 +7,9 @@ import { randomTensor, type Range } from '../../engines/support/data.js'
 import type { Body, GradientCase } from './gradients.js'
 
 export interface Derivative {
-  /** `real`: what differences say. `zero`: a step function, or one of numbers that aren't real. */
-  readonly kind: 'real' | 'zero'
+  /** `real`: what differences say. `zero`: a step function, or one of numbers that aren't real. `stopped`: zero, whatever
+   * differences say. */
+  readonly kind: 'real' | 'zero' | 'stopped'
   readonly cases: readonly GradientCase[]
   /** What has no derivative here: refused with NOT_DIFFERENTIABLE. */
   readonly refused?: readonly GradientCase[]

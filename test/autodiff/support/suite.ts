@@ -9,13 +9,13 @@ export function testDerivatives<N extends string>(title: string, derivatives: De
   suite(title, () => {
     for (const name of Object.keys(derivatives) as N[]) {
       const { kind, cases, refused = [] } = derivatives[name]
-      test(kind === 'zero' ? `${name} has the derivative zero` : `${name} has the derivative of differences`, async () => {
+      test(kind === 'real' ? `${name} has the derivative of differences` : `${name} has the derivative zero`, async () => {
         assert.ok(cases.length > 0)
         for (const gradientCase of cases) {
           const found = await gradientOf(gradientCase)
           const isZero = found.every(({ data }) => data.every((x) => x === 0))
-          if (kind === 'zero') assert.ok(isZero, `${gradientCase.what}: the derivative is zero`)
-          await assertGradients(gradientCase)
+          if (kind !== 'real') assert.ok(isZero, `${gradientCase.what}: the derivative is zero`)
+          if (kind !== 'stopped') await assertGradients(gradientCase)
         }
       }) // prettier-ignore
       if (refused.length === 0) continue
