@@ -3,7 +3,7 @@ import type { DType } from '../core/dtype.js'
 import type { Shape } from '../core/shape.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
 import { add, convert, equal, lessEqual } from './elementwise.js'
-import { concatenate, expandDim, reshape } from './movement.js'
+import { concatenate, expandDim, reshape, slice } from './movement.js'
 import { iota } from './creation.js'
 import { apply } from './lift.js'
 
@@ -26,6 +26,8 @@ export function takeRows<D extends DType>(x: Tensor<Shape, D>, indices: Tensor<S
 export function takeAlongLast<D extends DType>(x: Tensor<Shape, D>, indices: Tensor<Shape, 'i32'>): Tensor<Shape, D> {
   const numRows = indices.shape.reduce((product, size) => product * size, 1)
   const rows = reshape(x, [numRows, x.shape[x.rank - 1]])
+  // A gather's slices must fit in its operand, and nothing fits where there is no row.
+  if (numRows === 0) return reshape(slice(rows, [0, 0], [0, 0]), indices.shape) as AnyTensor as Tensor<Shape, D>
   const starts = concatenate(
     [iota([numRows, 1]) as AnyTensor, expandDim(reshape(indices, [numRows]), 1) as AnyTensor],
     1,
