@@ -33,7 +33,7 @@ const step = 1e-5
 /** Of the largest derivative, or of 1. */
 const tolerance = 1e-6
 /** Of each operand, evenly spread; a direction through all elements stands for the others. */
-const mostElements = 24
+const mostElements = 12
 
 type Scalar = (operands: readonly AnyTensor[]) => AnyTensor
 
