@@ -96,8 +96,14 @@ export async function fit(file: string, options: FitOptions, observer: FitObserv
         weights: own.weights,
         intercept: options.intercept ? own.intercepts : own.intercepts.map(() => 0),
       },
-      ...{ method, engine, dtype: model.dtype, numRows: source.numSamples, numDropped: source.numDropped },
-      ...{ ...rest, loss: loss * scale ** 2, seconds: (performance.now() - start) / 1000 },
+      method,
+      engine,
+      dtype: model.dtype,
+      numRows: source.numSamples,
+      numDropped: source.numDropped,
+      ...rest,
+      loss: loss * scale ** 2,
+      seconds: (performance.now() - start) / 1000,
     }
   } finally {
     await source.close()
@@ -107,7 +113,13 @@ export async function fit(file: string, options: FitOptions, observer: FitObserv
 function openTable(file: string, options: FitOptions): Promise<TableSource> {
   const { target, missing, missingValues, categorical, exclude, standardize, intercept, model, method } = options
   return table(file, {
-    ...{ target, missing, missingValues, categorical, exclude, standardize, intercept },
+    target,
+    missing,
+    missingValues,
+    categorical,
+    exclude,
+    standardize,
+    intercept,
     standardizeTarget: standardize,
     task: model === undefined ? 'auto' : model === 'linear' ? 'regression' : 'classification',
     ...(method === 'gd' ? { maxBytesInMemory: maxBytesOnHost } : {}),
@@ -131,7 +143,9 @@ function modelOf(source: TableSource, kind: ModelKind, { intercept }: FitOptions
   const isSmall = numSamples * (numFeatures + 1) < maxDoubleNumbers
   invariant(kind !== 'softmax' || numClasses !== undefined, 'softmax has classes')
   return {
-    ...{ kind, numFeatures, hasIntercept: intercept },
+    kind,
+    numFeatures,
+    hasIntercept: intercept,
     numOutputs: kind === 'softmax' ? (numClasses ?? 1) : 1,
     dtype: isSmall && engine.dtypes.has('f64') ? 'f64' : 'f32',
   }
@@ -171,7 +185,11 @@ async function descendStochastically(
   const steps = options.steps ?? Math.max(1, Math.ceil((epochs * numSamples) / batchSize))
   observer.started(steps)
   return stochasticDescent(model, source, engine, {
-    ...{ steps, batchSize, tolerance, seed, learningRate },
+    steps,
+    batchSize,
+    tolerance,
+    seed,
+    learningRate,
     ...callbacks(observer),
   })
 }

@@ -73,7 +73,10 @@ export async function gradientDescent(
   return {
     weights: weights?.data ?? [],
     intercept: intercept?.data ?? new Float64Array(model.numOutputs),
-    ...{ loss: loss.data[0], steps, converged, learningRate },
+    loss: loss.data[0],
+    steps,
+    converged,
+    learningRate,
   }
 }
 
@@ -128,7 +131,7 @@ async function diverged(
   learningRate: number,
   steps: number,
 ): Promise<TalwegError> {
-  const { largest } = await findSpectrum(model, rows, engine)
+  const { largest } = await findSpectrum(model, rows, engine, model.dtype === 'f64' ? 1e-10 : 1e-6)
   const stable = 2 / (curvature[model.kind] * largest)
   return new TalwegError({
     code: 'DIVERGED',
@@ -143,7 +146,7 @@ async function diverged(
  * of the way is left. Source: Nesterov, "Introductory Lectures on Convex Optimization", theorem 2.1.15.
  */
 async function fastRate(model: FitModel, rows: ResidentRows, engine: Engine): Promise<number> {
-  const { largest, smallest } = await findSpectrum(model, rows, engine)
+  const { largest, smallest } = await findSpectrum(model, rows, engine, 1e-2)
   if (!(largest > 0)) return 1
   return Math.min(2 / (largest + smallest), 1.8 / largest) / curvature[model.kind]
 }

@@ -11,8 +11,8 @@ import { availableMemoryBytes } from '../memory.js'
 import { rowTypes, targetType, type FitModel } from './model.js'
 
 /** A block's size. More blocks make longer programs, fewer need more memory while loading. */
-const blockBytes = 8e6
-const maxBlocks = 16
+const blockBytes = 4e6
+const maxBlocks = 32
 
 export interface ResidentRows {
   readonly numRows: number

@@ -21,10 +21,16 @@ export interface Spectrum {
   readonly mean: number
 }
 
-const stepsPerCall = 16
+const stepsPerCall = 8
 const maxIterations = 512
 
-export async function findSpectrum(model: FitModel, rows: ResidentRows, engine: Engine): Promise<Spectrum> {
+/** @param precision relative, between one call of the engine and the next; f32 can't tell less than 1e-6 */
+export async function findSpectrum(
+  model: FitModel,
+  rows: ResidentRows,
+  engine: Engine,
+  precision: number,
+): Promise<Spectrum> {
   const { dtype, hasIntercept, numFeatures } = model
   const state = new Map<string, EngineBuffer>()
   const vectors: NamedType[] = [{ name: 'vector', type: tensorType(dtype, [numFeatures, 1]) }]
@@ -34,7 +40,6 @@ export async function findSpectrum(model: FitModel, rows: ResidentRows, engine: 
   state.set('shift', shift)
   for (const [name, buffer] of rows.buffers) if (name.startsWith('features')) state.set(name, buffer)
   const executable = await load(model, rows, vectors, engine, state)
-  const precision = dtype === 'f64' ? 1e-10 : 1e-6
   const { eigenvalue: largest, trace: sumOfAll } = await iterate(executable, precision)
   // λmax - λ instead of λ: what was smallest is largest.
   await shift.write(tensorData(dtype, [], [largest]))

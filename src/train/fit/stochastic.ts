@@ -71,7 +71,10 @@ export async function stochasticDescent(
   return {
     weights: weights?.data ?? [],
     intercept: intercept?.data ?? new Float64Array(model.numOutputs),
-    ...{ loss, steps, converged: epochs.isSettled, learningRate: rate(0) },
+    loss,
+    steps,
+    converged: epochs.isSettled,
+    learningRate: rate(0),
   }
 }
 
@@ -244,7 +247,7 @@ async function chooseRate(
     engine,
     Array.from({ length: numRows }, (_, row) => order.at(row)),
   )
-  const { largest, smallest, mean } = await findSpectrum(model, rows, engine)
+  const { largest, smallest, mean } = await findSpectrum(model, rows, engine, 1e-2)
   if (!(largest > 0)) return () => 1
   const steepest = curvature[model.kind]
   const squaredNorm = mean * (model.numFeatures + (model.hasIntercept ? 1 : 0))
