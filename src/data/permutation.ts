@@ -16,7 +16,7 @@ import { philox4x32, type PhiloxKey } from '../core/random.js'
 export const maxPermutationSize = 2 ** 48
 
 const maxTableSize = 4096
-const numRounds = 8
+const numRounds = 6
 /** Tells these random words from all others that are drawn with the same seed. */
 const streamTag = 0x7065726d
 
@@ -57,8 +57,8 @@ export class Permutation {
     const numLeft = this.#numLeft
     const numRight = this.#numRight
     const keys = this.#roundKeys
-    let left = place % numLeft
-    let right = (place - left) / numLeft
+    let right = Math.floor(place / numLeft) | 0
+    let left = (place - right * numLeft) | 0
     for (let round = 0; round < numRounds; round += 2) {
       left += scaledHash(right ^ keys[round], numLeft)
       if (left >= numLeft) left -= numLeft
@@ -74,7 +74,7 @@ function scaledHash(word: number, size: number): number {
   let hash = Math.imul(word ^ (word >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   hash ^= hash >>> 16
-  return Math.floor(((hash >>> 0) / 2 ** 32) * size)
+  return ((hash >>> 0) * (size / 2 ** 32)) | 0
 }
 
 function randomWords(seed: number, epoch: number, numWords: number): Uint32Array {

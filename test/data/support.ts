@@ -40,3 +40,13 @@ export function rowsOf(data: ArrayLike<number>, rowSize: number): number[][] {
     Array.from({ length: rowSize }, (_, place) => data[row * rowSize + place]),
   )
 }
+
+/** A table written by DuckDB itself, in any format that it writes. */
+export async function writeTable(file: string, select: string, options = ''): Promise<void> {
+  const { DuckDBInstance } = await import('@duckdb/node-api')
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  await connection.run(`COPY (${select}) TO '${file}' ${options}`)
+  connection.closeSync()
+  instance.closeSync()
+}

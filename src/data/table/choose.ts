@@ -30,6 +30,9 @@ export function chooseColumns(
   if (names.includes(target)) throw invalid('the target is among the features', 'leave it out of them', target)
   if (inputs.length === 0)
     throw invalid('there is no column beside the target to predict it from', 'give a table with at least one', target)
+  if (description.columns.every(({ kind }) => kind === 'empty')) {
+    throw invalid('there are no rows that hold a value', 'give a table with a header and at least one row')
+  }
   for (const { name, kind } of [...inputs, targetColumn]) {
     if (kind === 'number' || kind === 'boolean' || kind === 'category') continue
     const leaveOut = name === target ? 'choose another target' : 'leave it out by exclude (--exclude)'

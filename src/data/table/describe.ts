@@ -11,6 +11,7 @@ import type { FilePaths } from '../files.js'
 import { readCsvHeader } from './csvRecords.js'
 import { sqlPath, sqlText, withDatabase, type TableDatabase } from './database.js'
 import { readingFailed } from './faults.js'
+import { checkGzip } from './gzip.js'
 import { relationOf, textOf, type FileForm } from './relation.js'
 import { resolveTableFiles, type TableFile } from './tableFiles.js'
 
@@ -87,7 +88,10 @@ export async function describe(
   { categorical = [], missingValues = [] }: DescribeOptions,
 ): Promise<TableDescription> {
   const files: FileForm[] = []
-  for (const file of await resolveTableFiles(database, paths)) files.push(await formOf(database, file))
+  for (const file of await resolveTableFiles(database, paths)) {
+    if (file.path.toLowerCase().endsWith('.gz')) await checkGzip(file.path)
+    files.push(await formOf(database, file))
+  }
   const [first] = files
   for (const form of files) checkSameColumns(first, form)
   const columns: TableColumn[] = []
