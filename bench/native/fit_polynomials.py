@@ -81,3 +81,5 @@ show('erf, outer', remez(lambda x: log(erfc(x)), lambda x: erfc(x) / erf(x), mpf
 # sin(r) = r + r^3 P(r^2), cos(r) = 1 - r^2/2 + r^4 P(r^2) for |r| <= pi/4
 show('sin', remez(lambda s: off_zero(lambda r: (sin(r) - r) / r**3, -mpf(1) / 6)(sqrt(s)), lambda s: s * sqrt(s) / sin(sqrt(s)) if s > 0 else tiny, 0, (pi / 4)**2, 3))
 show('cos', remez(lambda s: off_zero(lambda r: (cos(r) - 1 + r**2 / 2) / r**4, mpf(1) / 24)(sqrt(s)), lambda s: s**2 / cos(sqrt(s)) + tiny, 0, (pi / 4)**2, 2))
+# 2^f = 1 + f P(f) for |f| <= 1/2
+show('exp2, degree 5', remez(off_zero(lambda f: (mpf(2)**f - 1) / f, log(2)), lambda f: abs(f) / mpf(2)**f + tiny, -mpf(1) / 2, mpf(1) / 2, 4))
