@@ -2,8 +2,8 @@
  * The forms in which the compiler may give an operation its operands. Each puts something before the operation that the
  * lowering turns into a view, or that makes an operand's buffer free to be used again.
  */
-import type { TensorData, TensorType } from '../../../src/core/shape.js'
-import { numElements } from '../../../src/core/shape.js'
+import { dtypes } from '../../../src/core/dtype.js'
+import { numElements, type TensorData, type TensorType } from '../../../src/core/shape.js'
 import type { GraphBuilder, Value } from '../../../src/graph/index.js'
 import type { LowerOptions } from './lower.js'
 
@@ -74,8 +74,7 @@ export type FormName = keyof typeof forms
 
 /** The numbers of an operand in another shape: the first of them, and then from the start again. */
 export function refill({ data }: TensorData, { dtype, shape }: TensorType): TensorData {
-  const filled = data.slice(0, 0).constructor as new (n: number) => TensorData['data']
-  const wrapped = new filled(numElements(shape))
+  const wrapped = dtypes[dtype].allocate(numElements(shape))
   for (let i = 0; i < wrapped.length; i++) wrapped[i] = data.length === 0 ? 0 : data[i % data.length]
   return { dtype, shape, data: wrapped }
 }
