@@ -45,7 +45,7 @@ export interface TableOptions extends ColumnChoice {
   readonly task?: Task
   /** Held-out rows: a fraction, or another table. */
   readonly validation?: number | FilePath
-  /** Prepared rows larger than this go to a file. Default: half of the memory that is free. */
+  /** Prepared rows larger than this go to a file. Default: half of the memory that is free to this process. */
   readonly maxBytesInMemory?: number
   /** Where that file goes; see `resolveCacheFolder`. */
   readonly cacheFolder?: string
@@ -70,7 +70,7 @@ export async function table(paths: FilePaths, options: TableOptions): Promise<Ta
       typeof validation === 'number' ? undefined : (await matchTable(database, validation, design, true)).files
     const numFeatures = design.features.length
     const rowBytes = 4 * (numFeatures + 1)
-    const { maxBytesInMemory = Math.floor(os.freemem() / 2) } = options
+    const { maxBytesInMemory = freeBytes() / 2 } = options
     const isLarge = (survey.numTrainingRows + survey.numValidationRows) * rowBytes > maxBytesInMemory
     const folder = isLarge ? path.join(resolveCacheFolder(options.cacheFolder), 'tables') : undefined
     const loaded = await loadRows(database, description.files, design, { ...survey, split, folder })
@@ -138,4 +138,11 @@ async function loadAll(
   const options = { split: new ValidationSplit(0), numTrainingRows, numValidationRows: 0, folder }
   const { training } = await loadRows(database, files, design, options)
   return training
+}
+
+/** What is free on the machine, or in the container that the process is held to. */
+function freeBytes(): number {
+  const limit = process.constrainedMemory()
+  const free = os.freemem()
+  return limit > 0 ? Math.min(free, Math.max(0, limit - process.memoryUsage.rss())) : free
 }

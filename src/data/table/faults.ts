@@ -87,20 +87,28 @@ function badValue(form: FileForm, place: number, row: number, value: string): Ta
     hint: isTooLarge
       ? 'rescale the column'
       : says
-        ? `if ${JSON.stringify(value)} means that the value is missing, say so with missingValues`
-        : 'correct it, or name the column as categorical if it holds names rather than numbers',
+        ? `if ${JSON.stringify(value)} means that the value is missing, say so with missingValues (--missing-value)`
+        : 'correct it, or declare the column categorical (--categorical) if it holds names rather than numbers',
     place: { file: form.file.path, row, column },
   })
 }
 
-export function missingValue(form: FileForm, place: number, row: number, isTarget: boolean): TalwegError {
+/** @param isFitted whether the design is made already, and has no way to fill this value in */
+export function missingValue(
+  form: FileForm,
+  place: number,
+  row: number,
+  isTarget: boolean,
+  isFitted: boolean,
+): TalwegError {
+  const choose = isTarget
+    ? 'leave out such rows by missing: drop (--missing drop)'
+    : 'choose what to do by --missing drop, mean or indicator'
   return new TalwegError({
     code: 'INVALID_DATA',
     operation: 'table',
     problem: `the value is missing${isTarget ? ', and it is the target' : ''}`,
-    hint: isTarget
-      ? 'leave out such rows by missing: drop (--missing drop)'
-      : 'choose what to do by --missing drop, mean or indicator',
+    hint: isFitted ? 'give it, or fit with a way to fill it in (--missing mean)' : choose,
     place: { file: form.file.path, row, column: form.names[place] },
   })
 }

@@ -57,13 +57,13 @@ export async function loadRows(
 ): Promise<{ training: LoadedRows; validation: LoadedRows }> {
   const { split, numTrainingRows, numValidationRows, folder } = options
   const columns = readColumnsOf(design)
-  const isAllowed = [...mayBeMissing(design), false]
+  const rules = { mayDrop: design.missing === 'drop', mayBeMissing: [...mayBeMissing(design), false], isFitted: true }
   const training = sinkOf(design, numTrainingRows, folder)
   const validation = sinkOf(design, numValidationRows, folder)
   const selected = new Int32Array(2048)
   const heldOut = new Int32Array(2048)
   for await (const chunk of readRows(database, files, columns, design.missingValues)) {
-    const count = await selectRows(database, chunk, columns, design.missing === 'drop', isAllowed, selected)
+    const count = await selectRows(database, chunk, columns, rules, selected)
     let numTraining = 0
     let numHeldOut = 0
     for (let index = 0; index < count; index++) {

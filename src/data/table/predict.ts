@@ -30,11 +30,11 @@ export async function* prepareRows(paths: FilePaths, design: TableDesign): Async
   yield* streamWithDatabase(async function* rows(database): AsyncGenerator<PreparedRows> {
     const { files } = await matchTable(database, paths, design, false)
     const columns = readColumnsOf(design).slice(0, -1)
-    const isAllowed = mayBeMissing(design)
+    const rules = { mayDrop: false, mayBeMissing: mayBeMissing(design), isFitted: true }
     const selected = new Int32Array(2048)
     const features = new Float32Array(2048 * design.features.length)
     for await (const chunk of readRows(database, files, columns, design.missingValues)) {
-      const numRows = await selectRows(database, chunk, columns, false, isAllowed, selected)
+      const numRows = await selectRows(database, chunk, columns, rules, selected)
       const place = { data: features, stride: design.features.length, firstRow: 0 }
       encodeFeatures(design, chunk.columns, selected, numRows, place)
       yield { features, numRows, file: chunk.form.file.path, firstRow: chunk.firstFileRow + 1 }

@@ -92,21 +92,24 @@ function categoryOf(text: string, index: number): string {
   return `CASE WHEN ${text} IS NULL THEN ${missing}::DOUBLE ELSE coalesce(${code}, 'nan'::DOUBLE) END`
 }
 
-/**
- * Which rows of a chunk to use: writes their places to `selected` and gives their number.
- *
- * @param mayDrop leave out rows with a missing value, rather than refuse them
- * @param mayBeMissing for each column, whether a missing value has a meaning there
- */
+export interface MissingRules {
+  /** Leave out rows with a missing value, rather than refuse them. */
+  readonly mayDrop: boolean
+  /** For each column, whether a missing value has a meaning there. */
+  readonly mayBeMissing: readonly boolean[]
+  /** Whether a design says so that is made already. */
+  readonly isFitted: boolean
+}
+
+/** Which rows of a chunk to use: writes their places to `selected` and gives their number. */
 export async function selectRows(
   database: TableDatabase,
   chunk: RowChunk,
   columns: readonly ReadColumn[],
-  mayDrop: boolean,
-  mayBeMissing: readonly boolean[],
+  { mayDrop, mayBeMissing, isFitted }: MissingRules,
   selected: Int32Array,
 ): Promise<number> {
-  const { numRows } = chunk
+  const { numRows, form, firstFileRow } = chunk
   const isDropped = new Uint8Array(numRows)
   for (const [index, column] of columns.entries()) {
     const values = chunk.columns[index]
@@ -114,17 +117,16 @@ export async function selectRows(
       const value = values[row]
       if (Math.abs(value) <= maxFloat32) continue
       if (value !== missing) throw await faultAt(database, chunk, column, row)
+      const { name, isTarget = false } = column
       if (mayDrop) isDropped[row] = 1
-      else if (!mayBeMissing[index]) throw missingAt(chunk, column, row)
+      else if (!mayBeMissing[index]) {
+        throw missingValue(form, form.names.indexOf(name), firstFileRow + row + 1, isTarget, isFitted)
+      }
     }
   }
   let count = 0
   for (let row = 0; row < numRows; row++) if (isDropped[row] === 0) selected[count++] = row
   return count
-}
-
-function missingAt({ form, firstFileRow }: RowChunk, { name, isTarget = false }: ReadColumn, row: number): Error {
-  return missingValue(form, form.names.indexOf(name), firstFileRow + row + 1, isTarget)
 }
 
 async function faultAt(database: TableDatabase, chunk: RowChunk, column: ReadColumn, row: number): Promise<Error> {

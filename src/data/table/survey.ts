@@ -43,6 +43,7 @@ export async function surveyRows(
 ): Promise<TableSurvey> {
   const fills = options.missing === 'mean' || options.missing === 'indicator'
   const mayBeMissing = columns.map(({ isTarget }) => fills && isTarget !== true)
+  const rules = { mayDrop: options.missing === 'drop', mayBeMissing, isFitted: false }
   const accumulators = columns.map(({ categories = [] }) => new Accumulator(categories))
   const targetIndex = columns.findIndex(({ isTarget }) => isTarget)
   const targetValues = new Set<number>()
@@ -51,7 +52,7 @@ export async function surveyRows(
   let numValidationRows = 0
   let numDropped = 0
   for await (const chunk of readRows(database, files, columns, options.missingValues)) {
-    const count = await selectRows(database, chunk, columns, options.missing === 'drop', mayBeMissing, selected)
+    const count = await selectRows(database, chunk, columns, rules, selected)
     numDropped += chunk.numRows - count
     addValues(targetValues, chunk.columns[targetIndex], selected, count)
     const numTraining = keepTraining(selected, count, chunk.firstTableRow, options.split)
