@@ -39,16 +39,20 @@ export async function loadRows(
   const buffers = new Map<string, EngineBuffer>()
   const types: NamedType[] = []
   const blockSizes: number[] = []
+  // One place for all blocks: V8 would let many of them wait to be collected.
+  const places = allocateBatch(source.element, Math.min(rowsPerBlock, numRows))
+  const all = new Float64Array(Math.min(rowsPerBlock, numRows))
   for (let first = 0; first < numRows; first += rowsPerBlock) {
     const size = Math.min(rowsPerBlock, numRows - first)
-    const rows = Array.from({ length: size }, (_, row) => (indices === undefined ? first + row : indices[first + row]))
-    const batch = allocateBatch(source.element, size)
-    source.gatherSync(rows, batch)
+    const rows = all.subarray(0, size)
+    for (let row = 0; row < size; row++) rows[row] = indices === undefined ? first + row : indices[first + row]
+    source.gatherSync(rows, places)
+    const batch = feed(model, places, [size])
     const wanted = rowTypes(model, size)
     for (const part of ['features', 'targets'] as const) {
       const name = `${part}.${blockSizes.length}`
       types.push({ name, type: wanted[part] })
-      buffers.set(name, engine.allocate(wanted[part], inType(batch[part], wanted[part].dtype)))
+      buffers.set(name, engine.allocate(wanted[part], batch[part]))
     }
     blockSizes.push(size)
   }
@@ -71,12 +75,17 @@ function inType(data: TensorData, dtype: TensorData['dtype']): TensorData {
   return data.dtype === dtype ? data : tensorData(dtype, data.shape, data.data)
 }
 
-/** Rows of a batch in the types that the model is fed with. */
+/** The first rows of a batch in the types that the model is fed with; `leading` says how many, step by step. */
 export function feed(model: FitModel, batch: Batch, leading: readonly number[]): Record<string, TensorData> {
-  const reshaped = (data: TensorData, shape: readonly number[], dtype: TensorData['dtype']): TensorData =>
-    inType({ ...data, shape }, dtype)
+  const numRows = leading.reduce((product, size) => product * size, 1)
+  const part = ({ dtype, data }: TensorData, rowSize: number, shape: readonly number[]): TensorData => ({
+    dtype,
+    shape,
+    data: data.length === numRows * rowSize ? data : data.subarray(0, numRows * rowSize),
+  })
+  const { numFeatures, dtype } = model
   return {
-    features: reshaped(batch.features, [...leading, model.numFeatures], model.dtype),
-    targets: reshaped(batch.targets, leading, targetType(model)),
+    features: inType(part(batch.features, numFeatures, [...leading, numFeatures]), dtype),
+    targets: inType(part(batch.targets, 1, leading), targetType(model)),
   }
 }

@@ -142,14 +142,9 @@ class Stacks {
     const whole = this.#places[this.#turn]
     this.#turn = this.#turn === 0 ? 1 : 0
     this.#source.gatherSync(indices, whole)
-    const { numFeatures, dtype } = this.#model
-    const batch = {
-      features: { ...whole.features, data: whole.features.data.subarray(0, numRows * numFeatures) },
-      targets: { ...whole.targets, data: whole.targets.data.subarray(0, numRows) },
-    }
-    const rates = tensorData(dtype, [count])
+    const rates = tensorData(this.#model.dtype, [count])
     for (let step = 0; step < count; step++) rates.data[step] = this.#rate(firstStep + step)
-    return { inputs: { ...feed(this.#model, batch, [count, this.#batchSize]), rate: rates }, count }
+    return { inputs: { ...feed(this.#model, whole, [count, this.#batchSize]), rate: rates }, count }
   }
 }
 
