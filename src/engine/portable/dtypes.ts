@@ -67,7 +67,7 @@ export function toDevice(
 function withFloat16Array<T>(call: () => T): T {
   const realm = globalThis as { Float16Array?: unknown }
   if (realm.Float16Array !== undefined) return call()
-  realm.Float16Array = class Float16Array {}
+  realm.Float16Array = function Float16Array() {}
   try {
     return call()
   } finally {

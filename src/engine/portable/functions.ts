@@ -49,6 +49,11 @@ function polynomial(x: Term, coefficients: readonly number[]): Term {
 
 const factorials = Array.from({ length: 24 }, (_, n) => Array.from({ length: n }, (__, i) => i + 1).reduce((a, b) => a * b, 1)) // prettier-ignore
 
+/** 1/n! for `count` n from `first` on. */
+function inverseFactorials(first: number, count: number): number[] {
+  return factorials.slice(first, first + count).map((factorial) => 1 / factorial)
+}
+
 /** ln 2 in two parts, of which the first has 20 trailing zero bits: its product with an exponent is exact. */
 const ln2High = 6.9314718036912381649e-1
 const ln2Low = 1.90821492927058770002e-10
@@ -69,7 +74,11 @@ function reduceByLn2(x: Term): { k: Term; r: Term } {
 function scale(x: Term, k: Term, accuracy: Accuracy): Term {
   if (accuracy === 'f32') {
     const half = k.multiply(0.5).floor()
-    return x.multiply(powerOfTwo(half)).multiply(powerOfTwo(k.subtract(half)))
+    const root = powerOfTwo(half)
+    return x
+      .multiply(k.subtract(half.multiply(2)).add(1))
+      .multiply(root)
+      .multiply(root)
   }
   const sixteenth = k.multiply(1 / 16).floor()
   const rest = powerOfTwo(k.subtract(sixteenth.multiply(16)))
@@ -84,14 +93,14 @@ export function exponential(x: Term, accuracy: Accuracy): Term {
   const [least, most] = accuracy === 'f32' ? [-170, 170] : [-746, 710]
   const { k, r } = reduceByLn2(x.maximum(least).minimum(most))
   const numTerms = accuracy === 'f32' ? 9 : 14
-  return scale(polynomial(r, factorials.slice(0, numTerms).map((n) => 1 / n)), k, accuracy) // prettier-ignore
+  return scale(polynomial(r, inverseFactorials(0, numTerms)), k, accuracy) // prettier-ignore
 }
 
 /** e^x - 1: near 0 the series without its 1. */
 export function exponentialMinusOne(x: Term, accuracy: Accuracy): Term {
   const numTerms = accuracy === 'f32' ? 9 : 14
   const near = x.maximum(-0.35).minimum(0.35)
-  const series = polynomial(near, factorials.slice(1, numTerms + 1).map((n) => 1 / n)).multiply(near) // prettier-ignore
+  const series = polynomial(near, inverseFactorials(1, numTerms)).multiply(near) // prettier-ignore
   return x.abs().lessThan(0.35).choose(series, exponential(x, accuracy).add(-1))
 }
 
@@ -142,8 +151,17 @@ export function logarithmOfOnePlus(x: Term, accuracy: Accuracy): Term {
   return x.equals(near).choose(series, logarithm(x.add(1), accuracy))
 }
 
-/** With t = e^(2|x|) - 1: tanh |x| = t / (t + 2). */
+/**
+ * With t = e^(2|x|) - 1: tanh |x| = t / (t + 2). For f32 it is 1 - 2 / (e^2x + 1), whose error in doubles is far below an
+ * f32's last place except next to 0, where tanh x is x.
+ */
 export function hyperbolicTangent(x: Term, accuracy: Accuracy): Term {
+  if (accuracy === 'f32') {
+    const { k, r } = reduceByLn2(x.maximum(-10).minimum(10).multiply(2))
+    const power = polynomial(r, inverseFactorials(0, 13)).multiply(powerOfTwo(k))
+    const ordinary = power.add(1).reciprocal().multiply(-2).add(1)
+    return x.abs().lessThan(1e-4).choose(x, ordinary)
+  }
   const t = exponentialMinusOne(x.abs().minimum(22).multiply(2), accuracy)
   const magnitude = divide(t, t.add(2))
   return x.lessThan(0).choose(magnitude.negate(), magnitude)

@@ -20,7 +20,7 @@ import {
   type TensorData,
   type TensorType,
 } from '../../core/shape.js'
-import type { Instruction, Program, ProgramValue } from '../program.js'
+import type { Instruction, InstructionOperation, Program, ProgramValue } from '../program.js'
 import { assertSupported, lowerInstruction } from './lowering/index.js'
 import { stridedView } from './lowering/movement.js'
 import type { Scope, Term } from './term.js'
@@ -31,9 +31,14 @@ export interface Step {
   readonly label: string
   readonly operation: string
   readonly lower: (operands: readonly Term[], scope: Scope) => readonly Term[]
-  /** Whether its results take memory of their own even in a fused kernel. */
-  readonly isStored: boolean
+  readonly kind: StepKind
 }
+
+/**
+ * What `jit` does with a step: arithmetic becomes part of the kernels that read it, movement of their index expressions;
+ * results of anything else are stored.
+ */
+export type StepKind = 'arithmetic' | 'movement' | 'stored'
 
 /** Neighbouring steps that run as one function from arrays to arrays. */
 export interface Segment {
@@ -102,7 +107,7 @@ class Planner {
       label,
       operation,
       lower: (operands, scope) => lowerInstruction(instruction, operands, types, scope),
-      isStored: !isElementwise(operation) && !movements.has(operation),
+      kind: kindOf(operation),
     })
   }
 
@@ -144,13 +149,17 @@ class Planner {
       label: 'view',
       operation: 'reshape',
       lower: ([x], scope) => [isEmpty ? scope.full(shape, 0, x.dtype) : stridedView(x, shape, steps, offsetElements)],
-      isStored: false,
+      kind: 'movement',
     })
     return slot
   }
 }
 
-/** What `jit` makes index expressions of. */
+function kindOf(operation: InstructionOperation): StepKind {
+  if (isElementwise(operation)) return 'arithmetic'
+  return movements.has(operation) ? 'movement' : 'stored'
+}
+
 const movements: ReadonlySet<string> = new Set(['broadcastInDim', 'reshape', 'transpose', 'slice', 'reverse', 'optimizationBarrier', 'iota']) // prettier-ignore
 
 /** Cuts the steps into segments that store about `segmentBytes` each. 0 cuts after every step. */
@@ -163,7 +172,7 @@ export function cutSegments({ types, steps, newState, outputs }: Plan, segmentBy
       storedBytes = 0
     }
     groups.at(-1)!.push(step) // there is always one
-    if (step.isStored) storedBytes += step.outputs.reduce((sum, slot) => sum + sizeBytes(types[slot]), 0)
+    if (step.kind === 'stored') storedBytes += step.outputs.reduce((sum, slot) => sum + sizeBytes(types[slot]), 0)
   }
   const lastGroup = new Map<number, number>()
   groups.forEach((group, index) => group.forEach(({ inputs }) => inputs.forEach((slot) => lastGroup.set(slot, index))))

@@ -30,14 +30,19 @@ function runSteps(
 ): DeviceArray[] {
   const held = new Map(inputs.map((slot, index) => [slot, given[index]]))
   const isResult = new Set(outputs)
+  const inline = new Set<number>()
   const dying = lastReaders(segmentReads(steps), isResult)
   steps.forEach((step, position) => {
     const scope = new Scope()
-    const operands = step.inputs.map((slot) =>
-      scope.borrow(held.get(slot)!, portableDType(types[slot], step.label), constants.get(slot)),
+    const operands = step.inputs.map(
+      (slot) =>
+      scope.borrow(held.get(slot)!, portableDType(types[slot], step.label), { constant: constants.get(slot), isInline: inline.has(slot) }), // prettier-ignore
     )
     const results = scope.close(step.lower(operands, scope))
     step.outputs.forEach((slot, index) => held.set(slot, results[index]))
+    const isInline =
+      step.kind === 'arithmetic' || (step.kind === 'movement' && step.inputs.some((slot) => inline.has(slot)))
+    if (isInline) step.outputs.forEach((slot) => inline.add(slot))
     for (const slot of dying[position]) held.get(slot)!.dispose()
   })
   return outputs.map((slot) => held.get(slot)!)

@@ -24,6 +24,14 @@ export type Operand = Term | number
 
 export type Reduction = 'add' | 'multiply' | 'maximum' | 'minimum'
 
+/** What the program tells of a term, for rules that do better with it. */
+export interface Knowledge {
+  /** What it holds. */
+  readonly constant?: TensorData
+  /** Whether it is the result of arithmetic that `jit` may repeat wherever it is read. */
+  readonly isInline?: boolean
+}
+
 /** The arrays made while one rule runs. */
 export class Scope {
   private readonly made: DeviceArray[] = []
@@ -35,8 +43,8 @@ export class Scope {
   }
 
   /** Looks at an array that somebody else owns. */
-  borrow(array: DeviceArray, dtype: PortableDType, constant?: TensorData): Term {
-    return new Term(array, dtype, this, constant)
+  borrow(array: DeviceArray, dtype: PortableDType, knowledge: Knowledge): Term {
+    return new Term(array, dtype, this, knowledge)
   }
 
   /** A tensor filled with one number, as an array even where it has one element. */
@@ -77,8 +85,7 @@ export class Term {
     readonly array: DeviceArray,
     readonly dtype: PortableDType,
     readonly scope: Scope,
-    /** What it holds, where the program says so. */
-    readonly constant?: TensorData,
+    readonly knowledge: Knowledge = {},
   ) {}
 
   get shape(): Shape {
@@ -213,6 +220,15 @@ export class Term {
     return this.made(np.transpose(this.array.ref, [...permutation]))
   }
 
+  /**
+   * The same numbers in memory, so that what computes them is not repeated for each reader's elements: as the largest of
+   * one, since `jit` stores what reductions give. Booleans stay as they are; their reductions go wrong in jax-js.
+   */
+  stored(): Term {
+    if (this.dtype === 'bool') return this
+    return this.reshape([...this.shape, 1]).reduce('maximum', this.shape.length)
+  }
+
   /** NumPy's: sizes of 1 are repeated, dimensions are added in front. */
   broadcastTo(shape: Shape): Term {
     return this.made(np.broadcastTo(this.array.ref, [...shape]))
@@ -261,11 +277,6 @@ export class Term {
     return this.made(sum)
   }
 
-  /** The same numbers as the result of arithmetic, which is no view: the larger of them and the least there is. */
-  private stored(): Term {
-    return this.maximum(isFloat(this.dtype) ? -Infinity : this.dtype === 'i32' ? -(2 ** 31) : 0)
-  }
-
   private made(array: DeviceArray, dtype: PortableDType = this.dtype): Term {
     return this.scope.own(array, dtype)
   }
@@ -278,7 +289,7 @@ export class Term {
 }
 
 /** Whether a term is known to be filled with one number. */
-export function isFilledWith({ constant }: Term, value: number): boolean {
+export function isFilledWith({ knowledge: { constant } }: Term, value: number): boolean {
   return constant !== undefined && constant.data.every((element) => element === value)
 }
 

@@ -5,11 +5,15 @@ import type { Rule, Rules } from './rule.js'
 
 type MovementOperation = 'broadcastInDim' | 'reshape' | 'transpose' | 'slice' | 'concatenate' | 'pad' | 'reverse'
 
-/** The operand's dimensions put in the result's order, with sizes of 1 between them; then NumPy's broadcasting. */
+/**
+ * The operand's dimensions put in the result's order, with sizes of 1 between them; then NumPy's broadcasting. What is
+ * repeated is stored first: `jit` would compute it again for each of the result's elements.
+ */
 const broadcastInDim: Rule<'broadcastInDim'> = ([operand], { shape, dims }) => {
   const order = [...dims.keys()].sort((a, b) => dims[a] - dims[b])
   const sizes = shape.map((_, dim) => (dims.includes(dim) ? operand.shape[dims.indexOf(dim)] : 1))
-  return operand.transpose(order).reshape(sizes).broadcastTo(shape)
+  const isRepeated = numElements(operand.shape) < numElements(shape) && operand.knowledge.isInline === true
+  return (isRepeated ? operand.stored() : operand).transpose(order).reshape(sizes).broadcastTo(shape)
 }
 
 /** Every `step`-th element of one dimension, from `start`, `count` of them: rows of `step` whose first column is kept. */
