@@ -3,7 +3,7 @@ export default async function* countReporter(events) {
   let executed = 0
   for await (const { type, data } of events) {
     const isTest = data?.details?.type !== 'suite' && data?.skip === undefined && data?.todo === undefined
-    const isFile = data?.nesting === 0 && /\.test\.ts$/.test(data?.name ?? '')
+    const isFile = data?.nesting === 0 && (data?.name ?? '').endsWith('.test.ts')
     if ((type === 'test:pass' || type === 'test:fail') && isTest && !isFile) executed++
   }
   yield JSON.stringify({ executed })
