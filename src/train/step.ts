@@ -170,11 +170,20 @@ function traceBatch<M extends Module>(
 ): TracedBatch {
   const { batch, accumulate } = training
   const trained = Array.from(parameters).filter(([, { trainable }]) => trainable)
-  const byTrained = trained.map(([path]) => get(tensors, path))
   if (accumulate === 1) {
     const inputs = batch.map(({ name }) => get(tensors, name))
     const { loss, statistics } = tracePart(training, parameters, tensors, new Map(), inputs, 0)
-    return { loss, gradients: named(trained, gradients(loss, byTrained)), statistics }
+    return {
+      loss,
+      gradients: named(
+        trained,
+        gradients(
+          loss,
+          trained.map(([path]) => get(tensors, path)),
+        ),
+      ),
+      statistics,
+    }
   }
   let statistics: ReadonlyMap<string, AnyTensor> = new Map()
   let sums: Sums | undefined
@@ -182,13 +191,12 @@ function traceBatch<M extends Module>(
     const cut = batch.map(({ name }) => partOf(get(tensors, name), part, accumulate))
     const held: { inputs: readonly AnyTensor[]; sums?: Sums } =
       sums === undefined ? { inputs: cut } : holdBack(cut, sums)
-    const found = tracePart(training, parameters, tensors, statistics, held.inputs, part)
+    // Views of its own for each part: by them a part's gradients have nothing to do with the sums held back before it.
+    const views = new Map(trained.map(([path]) => [path, viewOf(get(tensors, path))]))
+    const found = tracePart(training, parameters, new Map([...tensors, ...views]), statistics, held.inputs, part)
     statistics = found.statistics
-    sums = addSums(held.sums, {
-      total: found.total,
-      weight: found.weight,
-      gradients: gradients(found.total, byTrained),
-    })
+    const partGradients = gradients(found.total, [...views.values()])
+    sums = addSums(held.sums, { total: found.total, weight: found.weight, gradients: partGradients })
   }
   invariant(sums !== undefined, 'a batch has a part')
   const weight = maximum(sums.weight, 1)
@@ -213,6 +221,10 @@ function addSums(left: Sums | undefined, right: Sums): Sums {
     weight: add(left.weight, right.weight),
     gradients: left.gradients.map((sum, index) => add(sum, right.gradients[index])),
   }
+}
+
+function viewOf(tensor: AnyTensor): AnyTensor {
+  return reshape(tensor, tensor.shape)
 }
 
 function named(
