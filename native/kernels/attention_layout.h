@@ -1,52 +1,73 @@
 // How attention divides its work and its scratch memory: known alike to the plan, which is compiled once, and to the
 // kernels, which are compiled for each target.
+//
+// Everything is counted in units of four bytes: an f32, or a pair of bf16 that a dot-product instruction takes at once.
 #pragma once
 
 #include "attention.h"
 
 namespace talweg::kernels {
 
-/// Queries handled at a time: a strip of scores is so many rows high. A multiple of the products' 6 rows.
-constexpr int64_t attentionBlockRows = 48;
-/// Rows of packed operands are padded to this many elements, the widest target's vector.
-constexpr int64_t attentionPadding = 16;
+/// Queries handled at a time: strips of scores are so many rows high. A multiple of the products' rows and of pairs.
+constexpr int64_t attentionBlockRows = 96;
+/// Keys handled at a time: strips are at most so wide, so that they stay in the second-level cache.
+constexpr int64_t attentionForwardKeys = 1024, attentionGradientKeys = 256;
+/// Packed operands are padded to this: a panel of keys, and the widest target's vectors.
+constexpr int64_t attentionPanelKeys = 64, attentionPadding = 16;
 
-constexpr int64_t attentionPadded(int64_t size) { return (size + attentionPadding - 1) / attentionPadding * attentionPadding; }
+constexpr int64_t attentionRoundUp(int64_t size, int64_t multiple) { return (size + multiple - 1) / multiple * multiple; }
 
-/// One thread's scratch memory, in f32 elements from its start.
+/// One thread's scratch memory, in units from its start. What a pass or a dtype doesn't need has no place.
 struct AttentionLayout {
-  int64_t headSize, keys;  // padded
-  int64_t keysTransposed, valuesTransposed, rowsOfKeys, values;
-  int64_t queries, gradients, strip, secondStrip, result;
+  int64_t width;       // head size, padded
+  int64_t keys;        // padded to whole panels
+  int64_t stripWidth;  // keys of a strip
+  // Of a head, packed once.
+  int64_t keysTransposed, valuesTransposed, keyRows, values;
   int64_t keyGradient, valueGradient;
+  // Of a block of queries.
+  int64_t queries, gradients, queryPairs, gradientPairs;
+  int64_t scores, products, probabilities, probabilityPairs, scoreGradients, scoreGradientPairs;
+  int64_t result;
   int64_t size;
 };
 
 constexpr AttentionLayout attentionLayout(const AttentionPlan& plan, bool isGradient) {
   AttentionLayout layout{};
-  layout.headSize = attentionPadded(plan.headSize);
-  layout.keys = attentionPadded(plan.keys);
-  const int64_t transposed = plan.headSize * layout.keys, rows = plan.keys * layout.headSize;
-  const int64_t block = attentionBlockRows * layout.headSize, strip = attentionBlockRows * layout.keys;
+  layout.width = attentionRoundUp(plan.headSize, attentionPadding);
+  layout.keys = attentionRoundUp(plan.keys, attentionPanelKeys);
+  const int64_t tile = isGradient ? attentionGradientKeys : attentionForwardKeys;
+  layout.stripWidth = layout.keys < tile ? layout.keys : tile;
+  const int64_t head = layout.keys * layout.width, block = attentionBlockRows * layout.width;
+  // A little wider than the keys, so that rows don't lie a power of two apart and compete for the same lines of the cache.
+  layout.stripWidth += attentionPadding;
+  const int64_t strip = attentionBlockRows * layout.stripWidth;
   const auto take = [&layout](int64_t count) {
     const int64_t start = layout.size;
-    layout.size += attentionPadded(count);
+    layout.size += attentionRoundUp(count, attentionPadding);
     return start;
   };
-  layout.keysTransposed = take(transposed);
+  const bool isPaired = plan.dtype == DType::bf16;
+  layout.keysTransposed = take(head);
   layout.queries = take(block);
-  layout.strip = take(strip);
+  layout.scores = take(strip);
   layout.result = take(block);
   if (!isGradient) {
-    layout.values = take(rows);
+    layout.values = take(head);
+    layout.probabilities = isPaired ? take(strip) : layout.scores;
     return layout;
   }
-  layout.valuesTransposed = take(transposed);
-  layout.rowsOfKeys = take(rows);
+  layout.valuesTransposed = take(head);
+  layout.keyRows = take(head);
+  layout.keyGradient = take(head);
+  layout.valueGradient = take(head);
   layout.gradients = take(block);
-  layout.secondStrip = take(strip);
-  layout.keyGradient = take(rows);
-  layout.valueGradient = take(rows);
+  layout.products = take(strip);
+  layout.queryPairs = isPaired ? take(block) : layout.queries;
+  layout.gradientPairs = isPaired ? take(block) : layout.gradients;
+  layout.probabilityPairs = isPaired ? take(strip) : layout.scores;
+  layout.scoreGradients = isPaired ? take(strip) : layout.products;
+  layout.scoreGradientPairs = isPaired ? take(strip) : layout.products;
   return layout;
 }
 

@@ -8,23 +8,21 @@ namespace {
 template <class Term>
 void sumAllColumns(const RowPlan& plan, double* sums, const Term& term) {
   const int64_t perChunk = rowsInChunk(plan.rows), numChunks = numRowChunks(plan.rows);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * plan.width * 2))
-  for (int64_t chunk = 0; chunk < numChunks; chunk++) {
+  parallelFor(isWorthThreads(plan.rows * plan.width * 2), numChunks, [&](int64_t chunk) {
     const int64_t begin = chunk * perChunk;
     sumColumns(begin, smaller(plan.rows, begin + perChunk), plan.width, sums + chunk * 2 * plan.width, term);
-  }
+  });
   joinChunks(numChunks, 2 * plan.width, sums);
 }
 
 /// value(row, column, count) for every vector of every row.
 template <class R, class Value>
 void storeRows(const RowPlan& plan, R* result, const Value& value) {
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * plan.width * 3))
-  for (int64_t row = 0; row < plan.rows; row++) {
+  parallelFor(isWorthThreads(plan.rows * plan.width * 3), plan.rows, [&](int64_t row) {
     forEachVector(plan.width, [&](int64_t i, int64_t count) {
       storeUpTo(result + row * plan.width + i, value(row * plan.width, i, count), count);
     });
-  }
+  });
 }
 
 template <class X, class Y>

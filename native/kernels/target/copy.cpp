@@ -2,9 +2,7 @@
 //
 // The destination is written along its memory. Where the source is contiguous along another dimension, the two are
 // transposed in blocks that fit a few cache lines each way.
-#include <omp.h>
-
-#include "vector.h"
+#include "transpose.h"
 
 namespace talweg::kernels::TALWEG_TARGET_NAMESPACE {
 
@@ -45,50 +43,6 @@ void copyStrided(const char* source, int64_t sourceStride, char* destination, in
   for (int64_t i = 0; i < count; i++) storeAs<T>(destination + i * destinationStride, loadAs<T>(source + i * sourceStride));
 }
 
-/// A square of side `side` elements: read along rows of the source, written along rows of the destination.
-template <class T, int side>
-TALWEG_INLINE void transposeSquare(const char* source, int64_t sourceStride, char* destination, int64_t destinationStride) {
-  T square[side][side];
-  for (int i = 0; i < side; i++) std::memcpy(square[i], source + i * sourceStride, sizeof square[i]);
-  for (int j = 0; j < side; j++) {
-    T row[side];
-    for (int i = 0; i < side; i++) row[i] = square[i][j];
-    std::memcpy(destination + j * destinationStride, row, sizeof row);
-  }
-}
-
-#if defined(__AVX512F__)
-/// 16 x 16 words in registers: unpack pairs, then quads, then quarters of vectors.
-template <>
-TALWEG_INLINE void transposeSquare<uint32_t, 16>(const char* source, int64_t sourceStride, char* destination,
-                                                 int64_t destinationStride) {
-  __m512i a[16], b[16];
-  for (int i = 0; i < 16; i++) a[i] = _mm512_loadu_si512(source + i * sourceStride);
-  for (int i = 0; i < 16; i += 2) {
-    b[i] = _mm512_unpacklo_epi32(a[i], a[i + 1]);
-    b[i + 1] = _mm512_unpackhi_epi32(a[i], a[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4) {
-    a[i] = _mm512_unpacklo_epi64(b[i], b[i + 2]);
-    a[i + 1] = _mm512_unpackhi_epi64(b[i], b[i + 2]);
-    a[i + 2] = _mm512_unpacklo_epi64(b[i + 1], b[i + 3]);
-    a[i + 3] = _mm512_unpackhi_epi64(b[i + 1], b[i + 3]);
-  }
-  for (int i = 0; i < 4; i++) {
-    b[i] = _mm512_shuffle_i32x4(a[i], a[i + 4], 0x88);
-    b[i + 4] = _mm512_shuffle_i32x4(a[i], a[i + 4], 0xdd);
-    b[i + 8] = _mm512_shuffle_i32x4(a[i + 8], a[i + 12], 0x88);
-    b[i + 12] = _mm512_shuffle_i32x4(a[i + 8], a[i + 12], 0xdd);
-  }
-  for (int i = 0; i < 4; i++) {
-    _mm512_storeu_si512(destination + i * destinationStride, _mm512_shuffle_i32x4(b[i], b[i + 8], 0x88));
-    _mm512_storeu_si512(destination + (i + 8) * destinationStride, _mm512_shuffle_i32x4(b[i], b[i + 8], 0xdd));
-    _mm512_storeu_si512(destination + (i + 4) * destinationStride, _mm512_shuffle_i32x4(b[i + 4], b[i + 12], 0x88));
-    _mm512_storeu_si512(destination + (i + 12) * destinationStride, _mm512_shuffle_i32x4(b[i + 4], b[i + 12], 0xdd));
-  }
-}
-#endif
-
 /// Destination rows [from, to) of the plan's column dimension, one 2-D transpose.
 template <class T>
 void transposeBlock(const CopyPlan& plan, const char* source, char* destination, int64_t from, int64_t to) {
@@ -118,13 +72,12 @@ void runTyped(const CopyPlan& plan, const char* source, char* destination, bool 
   if (plan.form == CopyPlan::Form::transpose) {
     constexpr int64_t columnsPerTask = 64;
     const int64_t strips = ceilDiv(plan.columnSize, columnsPerTask);
-#pragma omp parallel for schedule(static) if (isParallel)
-    for (int64_t task = 0; task < numOuter * strips; task++) {
+    parallelFor(isParallel, numOuter * strips, [&](int64_t task) {
       const int64_t column = task % strips * columnsPerTask;
       forEachOuter(plan, source, destination, task / strips, task / strips + 1, [&](const char* s, char* d) {
         transposeBlock<T>(plan, s, d, column, smaller(column + columnsPerTask, plan.columnSize));
       });
-    }
+    });
     return;
   }
   // Rows, or strided runs: shared out by pieces of at least 4,096 elements.
@@ -132,11 +85,10 @@ void runTyped(const CopyPlan& plan, const char* source, char* destination, bool 
   const int64_t pieceSize = roundUp(ceilDiv(plan.innerSize, pieces), 64);
   const int64_t group = larger<int64_t>(1, 4096 / larger<int64_t>(plan.innerSize, 1));
   const int64_t numTasks = ceilDiv(numOuter, group) * pieces;
-#pragma omp parallel for schedule(static) if (isParallel)
-  for (int64_t task = 0; task < numTasks; task++) {
+  parallelFor(isParallel, numTasks, [&](int64_t task) {
     const int64_t begin = task % pieces * pieceSize, count = smaller(pieceSize, plan.innerSize - begin);
     const int64_t from = task / pieces * group, to = smaller(from + group, numOuter);
-    if (count <= 0) continue;
+    if (count <= 0) return;
     forEachOuter(plan, source, destination, from, to, [&](const char* s, char* d) {
       if (plan.form == CopyPlan::Form::rows) {
         std::memcpy(d + begin * sizeof(T), s + begin * sizeof(T), static_cast<size_t>(count) * sizeof(T));
@@ -145,7 +97,7 @@ void runTyped(const CopyPlan& plan, const char* source, char* destination, bool 
                        plan.innerDestinationStride, count);
       }
     });
-  }
+  });
 }
 
 }  // namespace
@@ -171,9 +123,13 @@ namespace {
 template <class T>
 void fillTyped(const void* value, int64_t count, void* destination) {
   const T element = loadAs<T>(value);
-  T* to = static_cast<T*>(destination);
-#pragma omp parallel for schedule(static) if (isWorthThreads(count * 2))
-  for (int64_t i = 0; i < count; i++) to[i] = element;
+  constexpr int64_t blockElements = 16384;
+  parallelFor(isWorthThreads(count * 2), ceilDiv(count, blockElements), [&](int64_t block) {
+    T* to = static_cast<T*>(destination) + block * blockElements;
+    const T repeated = element;
+    const int64_t end = smaller(blockElements, count - block * blockElements);
+    for (int64_t i = 0; i < end; i++) to[i] = repeated;
+  });
 }
 
 }  // namespace

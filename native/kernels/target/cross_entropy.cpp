@@ -51,10 +51,9 @@ void backwardRow(const CrossEntropyPlan& plan, const X* logits, int32_t target, 
 void crossEntropy(const CrossEntropyPlan& plan, const void* logits, const int32_t* targets, float* losses, float* logSumExp) {
   withType(plan.logitsDType, [&](auto input) {
     const auto* x = static_cast<const decltype(input)*>(logits);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * plan.classes * 16))
-    for (int64_t row = 0; row < plan.rows; row++) {
+    parallelFor(isWorthThreads(plan.rows * plan.classes * 16), plan.rows, [&](int64_t row) {
       forwardRow(plan, x + row * plan.rowStride, targets[row], losses + row, logSumExp + row);
-    }
+    });
   });
 }
 
@@ -64,11 +63,10 @@ void crossEntropyGradient(const CrossEntropyPlan& plan, const void* logits, cons
     withType(plan.gradientDType, [&](auto output) {
       const auto* x = static_cast<const decltype(input)*>(logits);
       auto* dx = static_cast<decltype(output)*>(dlogits);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * plan.classes * 16))
-      for (int64_t row = 0; row < plan.rows; row++) {
+      parallelFor(isWorthThreads(plan.rows * plan.classes * 16), plan.rows, [&](int64_t row) {
         backwardRow(plan, x + row * plan.rowStride, targets[row], logSumExp[row], dlosses[row * dlossStride],
                     dx + row * plan.gradientRowStride);
-      }
+      });
     });
   });
 }

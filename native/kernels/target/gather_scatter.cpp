@@ -2,8 +2,6 @@
 //
 // A scatter is the same at any number of threads: each element of the result belongs to one thread, which goes through
 // all updates in order. For rows the owners are interleaved by row, since frequent tokens tend to be neighbours.
-#include <omp.h>
-
 #include "vector.h"
 
 namespace talweg::kernels::TALWEG_TARGET_NAMESPACE {
@@ -68,8 +66,8 @@ void gatherTyped(const GatherPlan& plan, const T* operand, const void* indices, 
   int64_t windowElements = plan.runElements;
   for (int dim = 0; dim < plan.windowRank; dim++) windowElements *= plan.windowSizes[dim];
   const int64_t group = larger<int64_t>(1, 2048 / windowElements);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.numWindows * (windowElements * 2 + 64)))
-  for (int64_t first = 0; first < plan.numWindows; first += group) {
+  parallelFor(isWorthThreads(plan.numWindows * (windowElements * 2 + 64)), ceilDiv(plan.numWindows, group), [&](int64_t part) {
+    const int64_t first = part * group;
     BatchCursor cursor{plan.batchRank, plan.batchSizes, plan.batchIndexStrides, plan.batchResultStrides};
     cursor.moveTo(first);
     const int64_t last = smaller(first + group, plan.numWindows);
@@ -81,7 +79,7 @@ void gatherTyped(const GatherPlan& plan, const T* operand, const void* indices, 
       }
       copyWindow(plan, 0, operand + offset, result + cursor.otherOffset);
     }
-  }
+  });
 }
 
 // ---- scatter ----
@@ -144,24 +142,21 @@ void combineRun(Combine combine, BFloat16* result, const BFloat16* updates, int6
 /// Rows of a matrix: a thread owns a strip of columns (at least 64 wide) of every so-many-th row.
 template <class T>
 void scatterRows(const ScatterPlan& plan, const void* indices, const T* updates, T* result) {
-  const bool isParallel = isWorthThreads(plan.numWindows * (plan.rowElements * 3 + 16));
-#pragma omp parallel if (isParallel)
-  {
-    const int64_t numThreads = omp_get_num_threads(), thread = omp_get_thread_num();
+  const auto runShare = [&](int64_t thread, int64_t numThreads) {
     const int64_t strips = larger<int64_t>(1, smaller(numThreads, plan.rowElements / 64));
     const int64_t owners = numThreads / strips;
     const int64_t strip = thread % strips, owner = thread / strips;
     const int64_t width = roundUp(ceilDiv(plan.rowElements, strips), 16);
     const int64_t begin = smaller(strip * width, plan.rowElements), count = smaller(width, plan.rowElements - begin);
-    if (owner < owners && count > 0) {
-      BatchCursor cursor{plan.batchRank, plan.batchSizes, plan.batchIndexStrides, plan.batchUpdateStrides};
-      for (int64_t window = 0; window < plan.numWindows; window++, cursor.next()) {
-        const int64_t row = readIndex(indices, plan.indexDType, cursor.indexOffset);
-        if (row < 0 || row >= plan.numRows || row % owners != owner) continue;
-        combineRun(plan.combine, result + row * plan.rowElements + begin, updates + cursor.otherOffset + begin, count);
-      }
+    if (owner >= owners || count <= 0) return;
+    BatchCursor cursor{plan.batchRank, plan.batchSizes, plan.batchIndexStrides, plan.batchUpdateStrides};
+    for (int64_t window = 0; window < plan.numWindows; window++, cursor.next()) {
+      const int64_t row = readIndex(indices, plan.indexDType, cursor.indexOffset);
+      if (row < 0 || row >= plan.numRows || row % owners != owner) continue;
+      combineRun(plan.combine, result + row * plan.rowElements + begin, updates + cursor.otherOffset + begin, count);
     }
-  }
+  };
+  shareOut(isWorthThreads(plan.numWindows * (plan.rowElements * 3 + 16)), runShare);
 }
 
 /// One window, element by element, those outside dropped.

@@ -38,11 +38,10 @@ constexpr int64_t stepsPerElement = 24;
 template <class Body>
 void forAll(int64_t count, const Body& body) {
   const int64_t numBlocks = ceilDiv(count, blockElements);
-#pragma omp parallel for schedule(static) if (isWorthThreads(count * stepsPerElement))
-  for (int64_t block = 0; block < numBlocks; block++) {
+  parallelFor(isWorthThreads(count * stepsPerElement), numBlocks, [&](int64_t block) {
     const int64_t begin = block * blockElements;
     forEachVector(smaller(count - begin, blockElements), [&](int64_t i, int64_t n) { body(begin + i, n); });
-  }
+  });
 }
 
 template <Gelu form, class X, class Y>

@@ -51,8 +51,7 @@ template <class X, class G, class R>
 void backward(const RowPlan& plan, const X* x, const float* weight, const float* mean, const float* rstd, const G* dy, R* dx,
               float* dweight, float* dbias, double* sums) {
   const int64_t width = plan.width, perChunk = rowsInChunk(plan.rows), numChunks = numRowChunks(plan.rows);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * width * 8))
-  for (int64_t chunk = 0; chunk < numChunks; chunk++) {
+  parallelFor(isWorthThreads(plan.rows * width * 8), numChunks, [&](int64_t chunk) {
     const int64_t begin = chunk * perChunk, end = smaller(plan.rows, begin + perChunk);
     // The sums first: dx may be the memory of dy.
     sumColumns(begin, end, width, sums + chunk * 2 * width, [&](int64_t row, int64_t column, int64_t count, F32& dw, F32& db) {
@@ -62,7 +61,7 @@ void backward(const RowPlan& plan, const X* x, const float* weight, const float*
     for (int64_t row = begin; row < end; row++) {
       backwardRow(width, x + row * width, weight, mean[row], rstd[row], dy + row * width, dx + row * width);
     }
-  }
+  });
   joinChunks(numChunks, 2 * width, sums);
   for (int64_t i = 0; i < width; i++) {
     if (dweight != nullptr) dweight[i] = static_cast<float>(sums[i]);
@@ -77,11 +76,10 @@ void layerNorm(const RowPlan& plan, const void* x, const float* weight, const fl
     withType(plan.outputDType, [&](auto output) {
       using X = decltype(input);
       using Y = decltype(output);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * plan.width * 6))
-      for (int64_t row = 0; row < plan.rows; row++) {
+      parallelFor(isWorthThreads(plan.rows * plan.width * 6), plan.rows, [&](int64_t row) {
         forwardRow(plan, static_cast<const X*>(x) + row * plan.width, weight, bias, static_cast<Y*>(y) + row * plan.width,
                    mean == nullptr ? nullptr : mean + row, rstd == nullptr ? nullptr : rstd + row);
-      }
+      });
     });
   });
 }

@@ -75,6 +75,20 @@ TALWEG_INLINE F32 expFast(F32 x) {
   return x < -87.3365f ? F32{} : e;
 }
 
+/// 2^x for attention: x <= 0, results under 2^-126 become 0; x = -infinity gives 0. Error 1.5 ulp.
+TALWEG_INLINE F32 exp2Fast(F32 x) {
+  const F32 n = roundEven(x);
+  const F32 f = x - n;
+  const F32 p = polynomial(f, {0.693147004f, 0.240222424f, 0.0555073358f, 0.00967151299f, 0.00132647273f});
+  F32 e = fma(f, p, 1.0f);
+#if defined(__AVX512F__)
+  e = (F32)_mm512_scalef_ps((__m512)e, (__m512)n);
+#else
+  e = e * powerOfTwo(maxFast(n, broadcast(-126.0f)));
+#endif
+  return x < -126.0f ? F32{} : e;
+}
+
 TALWEG_INLINE F32 expm1(F32 x) {
   F32 bounded = x > 89.0f ? broadcast(89.0f) : x;
   bounded = bounded < -30.0f ? broadcast(-30.0f) : bounded;

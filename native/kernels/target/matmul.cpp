@@ -1,49 +1,50 @@
 // A plain batched product for the element types that oneDNN has none for.
 //
 // The result is cut into tiles; for each, pieces of b are packed into a row-major panel that stays in the first-level
-// cache, whatever b's strides, and multiplied by four rows of a at a time. A result of few elements over a long sum is
+// cache, whatever b's strides, and multiplied by six rows of a at a time. A result of few elements over a long sum is
 // cut along the sum instead, into pieces fixed by the sizes alone, whose sums are added in order.
 #include "vector.h"
 
 namespace talweg::kernels::TALWEG_TARGET_NAMESPACE {
 namespace {
 
-constexpr int tileRows = 32;
-constexpr int microRows = 4;
+constexpr int tileRows = 48;
+constexpr int microRows = 6;
 constexpr int panelColumns = 16;
 constexpr int panelDepth = 128;
 constexpr int64_t longSum = 16384;
 constexpr int maxPieces = 16;
 constexpr int fewResults = 1024;
 
-/// How elements are multiplied and summed: T in memory, Sum while summing.
+/// How elements are multiplied and summed: T in memory, Sum while summing, one by one or in vectors of them.
 template <class T, class Sum>
 struct Arithmetic {
   using Element = T;
   using Total = Sum;
   static TALWEG_INLINE Sum load(const T& x) { return static_cast<Sum>(x); }
   static TALWEG_INLINE T store(Sum x) { return static_cast<T>(x); }
-  static TALWEG_INLINE Sum add(Sum sum, Sum a, Sum b) { return sum + a * b; }
+  template <class V>
+  static TALWEG_INLINE V add(V sum, V a, V b) { return sum + a * b; }
+  static TALWEG_INLINE F32 add(F32 sum, F32 a, F32 b) { return fma(a, b, sum); }
+  static TALWEG_INLINE F64 add(F64 sum, F64 a, F64 b) { return fma(a, b, sum); }
   static TALWEG_INLINE Sum join(Sum a, Sum b) { return a + b; }
 };
-struct BFloat16Arithmetic {
+struct BFloat16Arithmetic : Arithmetic<float, float> {
   using Element = BFloat16;
-  using Total = float;
   static TALWEG_INLINE float load(const BFloat16& x) { return loadScalar(&x); }
   static TALWEG_INLINE BFloat16 store(float x) {
     BFloat16 result;
     storeScalar(&result, x);
     return result;
   }
-  static TALWEG_INLINE float add(float sum, float a, float b) { return sum + a * b; }
-  static TALWEG_INLINE float join(float a, float b) { return a + b; }
 };
 struct BooleanArithmetic {
   using Element = uint8_t;
   using Total = uint8_t;
   static TALWEG_INLINE uint8_t load(uint8_t x) { return x; }
   static TALWEG_INLINE uint8_t store(uint8_t x) { return x; }
-  static TALWEG_INLINE uint8_t add(uint8_t sum, uint8_t a, uint8_t b) { return sum | (a & b); }
+  template <class V>
+  static TALWEG_INLINE V add(V sum, V a, V b) { return static_cast<V>(sum | (a & b)); }
   static TALWEG_INLINE uint8_t join(uint8_t a, uint8_t b) { return a | b; }
 };
 
@@ -52,20 +53,36 @@ struct Product {
   using T = typename A::Element;
   using Sum = typename A::Total;
 
-  /// sums[rows][panelColumns] += a[rows][depth] panel[depth][panelColumns]
-  static void multiplyPanel(const MatmulPlan& p, const T* a, int64_t rows, int64_t depth, const Sum* panel, Sum* sums) {
-    for (int64_t row = 0; row < rows; row += microRows) {
-      const int64_t count = smaller<int64_t>(rows - row, microRows);
-      Sum total[microRows][panelColumns];
-      std::memcpy(total, sums + row * panelColumns, static_cast<size_t>(count) * panelColumns * sizeof(Sum));
-      for (int64_t k = 0; k < depth; k++) {
-        for (int64_t r = 0; r < count; r++) {
-          const Sum x = A::load(a[(row + r) * p.aRowStride + k * p.aColumnStride]);
-          for (int c = 0; c < panelColumns; c++) total[r][c] = A::add(total[r][c], x, panel[k * panelColumns + c]);
-        }
-      }
-      std::memcpy(sums + row * panelColumns, total, static_cast<size_t>(count) * panelColumns * sizeof(Sum));
+  static constexpr int width = sizeof(Sum) == 8 ? lanes / 2 : lanes;
+  static constexpr int numVectors = panelColumns / width;
+  using V = Vector<Sum, width>;
+
+  /// sums[rows][panelColumns] += a[rows][depth] panel[depth][panelColumns], in registers.
+  template <int rows>
+  static void multiplyRows(const MatmulPlan& p, const T* a, int64_t depth, const Sum* panel, Sum* sums) {
+    V total[rows][numVectors];
+    for (int r = 0; r < rows; r++) {
+      for (int v = 0; v < numVectors; v++) total[r][v] = loadAs<V>(sums + r * panelColumns + v * width);
     }
+    for (int64_t k = 0; k < depth; k++) {
+      V right[numVectors];
+      for (int v = 0; v < numVectors; v++) right[v] = loadAs<V>(panel + k * panelColumns + v * width);
+      for (int r = 0; r < rows; r++) {
+        const V left = V{} + A::load(a[r * p.aRowStride + k * p.aColumnStride]);
+        for (int v = 0; v < numVectors; v++) total[r][v] = A::add(total[r][v], left, right[v]);
+      }
+    }
+    for (int r = 0; r < rows; r++) {
+      for (int v = 0; v < numVectors; v++) storeAs<V>(sums + r * panelColumns + v * width, total[r][v]);
+    }
+  }
+
+  static void multiplyPanel(const MatmulPlan& p, const T* a, int64_t rows, int64_t depth, const Sum* panel, Sum* sums) {
+    int64_t row = 0;
+    for (; row + microRows <= rows; row += microRows) {
+      multiplyRows<microRows>(p, a + row * p.aRowStride, depth, panel, sums + row * panelColumns);
+    }
+    for (; row < rows; row++) multiplyRows<1>(p, a + row * p.aRowStride, depth, panel, sums + row * panelColumns);
   }
 
   static void packPanel(const MatmulPlan& p, const T* b, int64_t depth, int64_t columns, Sum* panel) {
@@ -108,10 +125,9 @@ struct Product {
     Sum sums[maxPieces * fewResults];
     const int64_t pieces = smaller<int64_t>(maxPieces, p.k / (longSum / 4));
     const int64_t length = ceilDiv(p.k, pieces);
-#pragma omp parallel for schedule(static)
-    for (int64_t piece = 0; piece < pieces; piece++) {
+    parallelFor(true, pieces, [&](int64_t piece) {
       runPiece(p, a, b, piece * length, smaller(p.k, (piece + 1) * length), sums + piece * fewResults);
-    }
+    });
     for (int64_t i = 0; i < p.m * p.n; i++) {
       Sum total = sums[i];
       for (int64_t piece = 1; piece < pieces; piece++) total = A::join(total, sums[piece * fewResults + i]);
@@ -138,12 +154,11 @@ struct Product {
     }
     const int64_t rowTiles = ceilDiv(p.m, tileRows), columnTiles = ceilDiv(p.n, panelColumns);
     const int64_t numTiles = p.batch * rowTiles * columnTiles;
-#pragma omp parallel for schedule(static) if (isWorthThreads(p.batch * p.m * p.n * p.k))
-    for (int64_t tile = 0; tile < numTiles; tile++) {
+    parallelFor(isWorthThreads(p.batch * p.m * p.n * p.k), numTiles, [&](int64_t tile) {
       const int64_t batch = tile / (rowTiles * columnTiles), inBatch = tile % (rowTiles * columnTiles);
       runTile(p, a + batch * p.aBatchStride, b + batch * p.bBatchStride, c + batch * p.m * p.n,
               inBatch / columnTiles * tileRows, inBatch % columnTiles * panelColumns);
-    }
+    });
   }
 };
 

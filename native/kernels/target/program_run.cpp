@@ -2,8 +2,6 @@
 //
 // What lies contiguous in memory and is a whole number of quanta long is not copied: the register's pointer is turned to
 // the memory itself, for inputs and outputs alike. Strided views, bf16 and tails go by way of the scratch registers.
-#include <omp.h>
-
 #include "program_ops.h"
 
 namespace talweg::kernels::TALWEG_TARGET_NAMESPACE {
@@ -127,6 +125,7 @@ class Interpreter {
       step_[r] = program.registers[r].isScalar ? 0 : 1;
     }
     decideDirectOutputs();
+    decideFetching();
     runSetup();
   }
 
@@ -134,6 +133,7 @@ class Interpreter {
 
  private:
   void decideDirectOutputs();
+  void decideFetching();
   void runSetup();
   void runPiece(int64_t row, int64_t column, int64_t numRows, int64_t rowElements, bool isWhole);
   void bringInput(int i, int64_t row, int64_t column, int64_t numRows, int64_t rowElements, bool isWhole);
@@ -149,6 +149,11 @@ class Interpreter {
   char* at_[maxProgramValues];    // where its elements are for this block
   int64_t step_[maxProgramValues];
   bool canStoreDirectly_[maxProgramViews];
+  // Several inputs used where they lie, too large for the cache: what the next block will read is fetched while this one
+  // is computed, since instructions that go through one block of each in turn show the processor no long stream.
+  const char* ahead_[maxProgramViews];
+  int numAhead_ = 0;
+  bool isFetchedAhead_ = false;
 };
 
 /// An output needs no register of its own where its instruction may write to memory: contiguous, not bf16, and no input
@@ -168,6 +173,14 @@ void Interpreter::decideDirectOutputs() {
     }
     canStoreDirectly_[o] = isDirect;
   }
+}
+
+void Interpreter::decideFetching() {
+  constexpr int fewestStreams = 3;
+  constexpr int64_t fewestBytes = 1 << 20;
+  int numStreams = 0;
+  for (int i = 0; i < program_.numInputs; i++) numStreams += program_.inputs[i].access == PlannedView::Access::contiguous;
+  isFetchedAhead_ = numStreams >= fewestStreams && program_.rowSize * program_.numRows * 4 * numStreams >= fewestBytes;
 }
 
 void Interpreter::runSetup() {
@@ -218,6 +231,7 @@ void Interpreter::bringInput(int i, int64_t row, int64_t column, int64_t numRows
       step_[view.reg] = 0;
     } else if (isWhole && inner == 1 && view.dtype != DType::bf16) {
       at = const_cast<char*>(from);
+      if (isFetchedAhead_) ahead_[numAhead_++] = from + count * size;
     } else {
       loadRun(view.dtype, from, inner, count, at);
       padRegister(view.dtype, count, at);
@@ -248,8 +262,13 @@ void Interpreter::storeOutput(int i, int64_t row, int64_t column, int64_t numRow
 }
 
 void Interpreter::execute(int from, int to, int64_t start, int64_t count) {
+  constexpr int64_t line = 64;
+  const int64_t bytesAhead = count * 4, stepAhead = roundUp(ceilDiv(bytesAhead, larger(to - from, 1)), line);
   for (int index = from; index < to; index++) {
     const PlannedInstruction& instruction = program_.instructions[index];
+    for (int64_t at = (index - from) * stepAhead; at < smaller((index - from + 1) * stepAhead, bytesAhead); at += line) {
+      for (int i = 0; i < numAhead_; i++) __builtin_prefetch(ahead_[i] + at);
+    }
     void* result = at_[instruction.result];
     if (instruction.opcode == Opcode::iota) {
       iota(instruction, start, count, result);
@@ -268,6 +287,7 @@ void Interpreter::execute(int from, int to, int64_t start, int64_t count) {
 
 /// One pass over the instructions. `isWhole`: the elements are whole quanta, so memory may be used where it lies.
 void Interpreter::runPiece(int64_t row, int64_t column, int64_t numRows, int64_t rowElements, bool isWhole) {
+  numAhead_ = 0;
   for (int i = 0; i < program_.numInputs; i++) bringInput(i, row, column, numRows, rowElements, isWhole);
   const int64_t start = row * program_.rowSize + column;
   for (int o = 0; o < program_.numOutputs; o++) {
@@ -307,13 +327,13 @@ void runVectorProgram(const VectorProgramView& program, const void* const* input
   const int64_t numBlocks = program.rowsPerBlock > 1 ? ceilDiv(program.numRows, program.rowsPerBlock)
                                                      : program.numRows * ceilDiv(program.rowSize, program.blockSize);
   const bool isParallel = isWorthThreads(count * program.workPerElement) && numBlocks > 1;
-#pragma omp parallel if (isParallel)
-  {
+  const auto runShare = [&](int64_t share, int64_t numShares) {
     alignas(64) char scratch[programScratchBytes];
     Interpreter interpreter(program, operations, inputs, outputs, scratch);
-#pragma omp for schedule(static)
-    for (int64_t block = 0; block < numBlocks; block++) interpreter.runBlock(block);
-  }
+    const int64_t end = numBlocks * (share + 1) / numShares;
+    for (int64_t block = numBlocks * share / numShares; block < end; block++) interpreter.runBlock(block);
+  };
+  shareOut(isParallel, runShare);
 }
 
 }  // namespace talweg::kernels::TALWEG_TARGET_NAMESPACE

@@ -2,8 +2,6 @@
 //
 // f32 and bf16 are combined in f32 vectors over at most a few hundred elements a lane; those partial results are combined
 // in f64. Chunks are the plan's; their partial results go to the scratch memory and are combined in order.
-#include <omp.h>
-
 #include "combine.h"
 
 namespace talweg::kernels::TALWEG_TARGET_NAMESPACE {
@@ -99,8 +97,7 @@ struct Reduction {
   }
 
   static void rows(const ReducePlan& plan, const Source* source, const void* initial, void* result, Total* scratch, bool isParallel) {
-#pragma omp parallel for schedule(static) if (isParallel)
-    for (int64_t task = 0; task < plan.numKept * plan.numChunks; task++) {
+    parallelFor(isParallel, plan.numKept * plan.numChunks, [&](int64_t task) {
       const int64_t kept = task / plan.numChunks;
       const Total total = reduceChunkOfRows(plan, source + keptOffset(plan, kept), task % plan.numChunks);
       if (plan.numChunks == 1) {
@@ -108,7 +105,7 @@ struct Reduction {
       } else {
         scratch[task] = total;
       }
-    }
+    });
     if (plan.numChunks == 1) return;
     for (int64_t kept = 0; kept < plan.numKept; kept++) {
       Total total = neutral();
@@ -153,8 +150,7 @@ struct Reduction {
   static void columns(const ReducePlan& plan, const Source* source, const void* initial, void* result, Total* scratch, bool isParallel) {
     const int64_t tiles = ceilDiv(plan.innerSize, reduceTileColumns);
     const int64_t numResults = plan.numKept * plan.innerSize;
-#pragma omp parallel for schedule(static) if (isParallel)
-    for (int64_t task = 0; task < plan.numKept * tiles * plan.numChunks; task++) {
+    parallelFor(isParallel, plan.numKept * tiles * plan.numChunks, [&](int64_t task) {
       const int64_t chunk = task % plan.numChunks, tile = task / plan.numChunks % tiles, kept = task / plan.numChunks / tiles;
       const int64_t column = tile * reduceTileColumns, count = smaller(reduceTileColumns, plan.innerSize - column);
       const int64_t from = chunk * plan.chunkSize, to = smaller(from + plan.chunkSize, plan.numReduced);
@@ -168,28 +164,26 @@ struct Reduction {
           scratch[chunk * numResults + index + c] = totals[c];
         }
       }
-    }
+    });
     if (plan.numChunks == 1) return;
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.numChunks * numResults * 2))
-    for (int64_t index = 0; index < numResults; index++) {
+    parallelFor(isWorthThreads(plan.numChunks * numResults * 2), numResults, [&](int64_t index) {
       Total total = neutral();
       for (int64_t chunk = 0; chunk < plan.numChunks; chunk++) total = Operation::apply(total, scratch[chunk * numResults + index]);
       storeResult(plan, total, initial, result, index);
-    }
+    });
   }
 
   // ---- any other ----
 
   static void general(const ReducePlan& plan, const Source* source, const void* initial, void* result, bool isParallel) {
-#pragma omp parallel for schedule(static) if (isParallel)
-    for (int64_t kept = 0; kept < plan.numKept; kept++) {
+    parallelFor(isParallel, plan.numKept, [&](int64_t kept) {
       const Source* p = source + keptOffset(plan, kept);
       Total total = neutral();
       for (int64_t r = 0; r < plan.numReduced; r++) {
         total = Operation::apply(total, static_cast<Total>(Operation::prepare(loadElement(p + reducedOffset(plan, r)))));
       }
       storeResult(plan, total, initial, result, kept);
-    }
+    });
   }
 
   static void run(const ReducePlan& plan, const void* from, const void* initial, void* result, void* scratch) {

@@ -1,6 +1,4 @@
 // reduceWindow and the gradient of its maximum, as plain loops: for what oneDNN's pooling doesn't do.
-#include <omp.h>
-
 #include "combine.h"
 
 namespace talweg::kernels::TALWEG_TARGET_NAMESPACE {
@@ -61,14 +59,13 @@ void run(const WindowPlan& plan, const Source* source, const Source* initial, So
   using Total = typename TotalOf<T>::type;
   const int64_t count = numResults(plan);
   const Total start = static_cast<Total>(initial != nullptr ? loadElement(initial) : Operation::template neutral<T>());
-#pragma omp parallel for schedule(static) if (isWorthThreads(count * windowElements(plan) * 64))
-  for (int64_t position = 0; position < count; position++) {
+  parallelFor(isWorthThreads(count * windowElements(plan) * 64), count, [&](int64_t position) {
     Total total = start;
     forEachInWindow(plan, position, [&](int64_t offset) {
       total = Operation::apply(total, static_cast<Total>(loadElement(source + offset)));
     });
     storeElement(result + position, total);
-  }
+  });
 }
 
 /// Gradients are summed in place, so in the source's dtype; results [from, to) of the leading dimension.
@@ -102,10 +99,9 @@ void runMaxGradient(const WindowPlan& plan, const void* source, const void* grad
   }
   const int64_t leading = plan.resultSizes[0];
   const bool isApart = (plan.window[0] - 1) * plan.windowDilation[0] < plan.strides[0];
-#pragma omp parallel for schedule(static) if (isApart && isWorthThreads(numResults(plan) * windowElements(plan) * 64))
-  for (int64_t i = 0; i < leading; i++) {
+  parallelFor(isApart && isWorthThreads(numResults(plan) * windowElements(plan) * 64), leading, [&](int64_t i) {
     maxGradient(plan, static_cast<const Source*>(source), static_cast<const Source*>(gradient), static_cast<Source*>(sourceGradient), i, i + 1);
-  }
+  });
 }
 
 }  // namespace

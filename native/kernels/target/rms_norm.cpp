@@ -42,8 +42,7 @@ template <class X, class G, class R>
 void backward(const RowPlan& plan, const X* x, const float* weight, const float* rstd, const G* dy, R* dx, float* dweight,
               double* sums) {
   const int64_t width = plan.width, perChunk = rowsInChunk(plan.rows), numChunks = numRowChunks(plan.rows);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * width * 8))
-  for (int64_t chunk = 0; chunk < numChunks; chunk++) {
+  parallelFor(isWorthThreads(plan.rows * width * 8), numChunks, [&](int64_t chunk) {
     const int64_t begin = chunk * perChunk, end = smaller(plan.rows, begin + perChunk);
     sumColumns(begin, end, width, sums + chunk * 2 * width, [&](int64_t row, int64_t column, int64_t count, F32& dw, F32& none) {
       dw = loadUpTo(dy + row * width + column, count) * (loadUpTo(x + row * width + column, count) * rstd[row]);
@@ -52,7 +51,7 @@ void backward(const RowPlan& plan, const X* x, const float* weight, const float*
     for (int64_t row = begin; row < end; row++) {
       backwardRow(width, x + row * width, weight, rstd[row], dy + row * width, dx + row * width);
     }
-  }
+  });
   joinChunks(numChunks, 2 * width, sums);
   if (dweight == nullptr) return;
   for (int64_t i = 0; i < width; i++) dweight[i] = static_cast<float>(sums[i]);
@@ -65,11 +64,10 @@ void rmsNorm(const RowPlan& plan, const void* x, const float* weight, void* y, f
     withType(plan.outputDType, [&](auto output) {
       using X = decltype(input);
       using Y = decltype(output);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * plan.width * 4))
-      for (int64_t row = 0; row < plan.rows; row++) {
+      parallelFor(isWorthThreads(plan.rows * plan.width * 4), plan.rows, [&](int64_t row) {
         forwardRow(plan, static_cast<const X*>(x) + row * plan.width, weight, static_cast<Y*>(y) + row * plan.width,
                    rstd == nullptr ? nullptr : rstd + row);
-      }
+      });
     });
   });
 }

@@ -57,10 +57,9 @@ void softmax(const RowPlan& plan, const void* x, void* y) {
     withType(plan.outputDType, [&](auto output) {
       using X = decltype(input);
       using Y = decltype(output);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * plan.width * stepsPerElement))
-      for (int64_t row = 0; row < plan.rows; row++) {
+      parallelFor(isWorthThreads(plan.rows * plan.width * stepsPerElement), plan.rows, [&](int64_t row) {
         softmaxRow(static_cast<const X*>(x) + row * plan.width, static_cast<Y*>(y) + row * plan.width, plan.width);
-      }
+      });
     });
   });
 }
@@ -70,10 +69,9 @@ void logSoftmax(const RowPlan& plan, const void* x, void* y) {
     withType(plan.outputDType, [&](auto output) {
       using X = decltype(input);
       using Y = decltype(output);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * plan.width * stepsPerElement))
-      for (int64_t row = 0; row < plan.rows; row++) {
+      parallelFor(isWorthThreads(plan.rows * plan.width * stepsPerElement), plan.rows, [&](int64_t row) {
         logSoftmaxRow(static_cast<const X*>(x) + row * plan.width, static_cast<Y*>(y) + row * plan.width, plan.width);
-      }
+      });
     });
   });
 }
@@ -85,11 +83,10 @@ void softmaxGradient(const RowPlan& plan, const void* y, const void* dy, void* d
         using Y = decltype(output);
         using G = decltype(gradient);
         using R = decltype(result);
-#pragma omp parallel for schedule(static) if (isWorthThreads(plan.rows * plan.width * 4))
-        for (int64_t row = 0; row < plan.rows; row++) {
+        parallelFor(isWorthThreads(plan.rows * plan.width * 4), plan.rows, [&](int64_t row) {
           const int64_t start = row * plan.width;
           gradientRow(static_cast<const Y*>(y) + start, static_cast<const G*>(dy) + start, static_cast<R*>(dx) + start, plan.width);
-        }
+        });
       });
     });
   });

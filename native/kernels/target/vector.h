@@ -5,6 +5,8 @@
 // Everything lies in the target's namespace and nothing of the standard library's inline code is used: see types.h.
 #pragma once
 
+#include <omp.h>
+
 #include <cstdint>
 #include <cstring>
 
@@ -12,6 +14,8 @@
 
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
@@ -61,6 +65,35 @@ constexpr int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 /// Whether `elementSteps` operations on single f32 elements are worth waking the team.
 TALWEG_INLINE bool isWorthThreads(int64_t elementSteps) { return elementSteps / lanes > serialWork; }
 
+/// body(share, number of shares) for each thread of the team where it is worth it, else once on this one. A parallel region
+/// of one thread still costs a system call or two, so small work doesn't even begin one.
+template <class Body>
+TALWEG_INLINE void shareOut(bool isParallel, const Body& body) {
+  if (!isParallel || omp_get_max_threads() == 1) return body(0, 1);
+#pragma omp parallel
+  body(omp_get_thread_num(), omp_get_num_threads());
+}
+
+/// body(i) for i in [0, count), each thread a run of them.
+template <class Body>
+TALWEG_INLINE void parallelFor(bool isParallel, int64_t count, const Body& body) {
+  shareOut(isParallel && count > 1, [&](int64_t share, int64_t numShares) {
+    const int64_t end = count * (share + 1) / numShares;
+    for (int64_t i = count * share / numShares; i < end; i++) body(i);
+  });
+}
+
+/// body(i, thread) for i in [0, count), whoever is free next: for tasks of unequal length whose results don't meet.
+template <class Body>
+TALWEG_INLINE void parallelForUnequal(bool isParallel, int64_t count, int numThreads, const Body& body) {
+  if (!isParallel || count < 2 || numThreads == 1) {
+    for (int64_t i = 0; i < count; i++) body(i, 0);
+    return;
+  }
+#pragma omp parallel for schedule(dynamic) num_threads(numThreads)
+  for (int64_t i = 0; i < count; i++) body(i, omp_get_thread_num());
+}
+
 template <class V>
 TALWEG_INLINE V loadAs(const void* p) {
   V v;
@@ -82,8 +115,19 @@ TALWEG_INLINE I32 broadcastInt(int32_t value) { return value - I32{}; }
 
 /// Widening bf16 is exact: the bits become the upper half of an f32.
 TALWEG_INLINE F32 widen(U16 bits) { return bitcast<F32>(__builtin_convertvector(bits, U32) << 16); }
+#if defined(__AVX512BF16__)
+/// Rounds to the nearest bf16, denormals to 0.
+TALWEG_INLINE U16 narrowFast(F32 v) {
+  const __m256bh narrowed = _mm512_cvtneps_pbh((__m512)v);
+  return loadAs<U16>(&narrowed);
+}
+#endif
 /// Rounds to the nearest bf16, ties to even; NaN stays a quiet NaN; denormals are kept.
 TALWEG_INLINE U16 narrow(F32 v) {
+#if defined(__AVX512BF16__)
+  // The instruction for it takes denormals for zeros: they, and they alone, go the long way.
+  if (__builtin_expect(_mm512_fpclass_ps_mask((__m512)v, 0x20) == 0, 1)) return narrowFast(v);
+#endif
   U32 bits = bitcast<U32>(v);
   U32 rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
   U32 quiet = (bits >> 16) | 0x40;
@@ -265,6 +309,51 @@ TALWEG_INLINE bool anyLane(I32 mask) {
   int32_t any = 0;
   for (int i = 0; i < lanes; i++) any |= mask[i];
   return any != 0;
+#endif
+}
+
+/// Products of 32 by 32 bits: their lower and upper halves, lane by lane.
+TALWEG_INLINE void multiplyWide(U32 a, uint32_t b, U32& low, U32& high) {
+#if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
+  // The instructions multiply the even lanes.
+  using U64 = Vector<uint64_t, lanes / 2>;
+  const U64 factor = U64{} + b, wide = bitcast<U64>(a);
+#if defined(__AVX512F__)
+  const U64 even = (U64)_mm512_mul_epu32((__m512i)wide, (__m512i)factor), odd = (U64)_mm512_mul_epu32((__m512i)(wide >> 32), (__m512i)factor);
+#elif defined(__AVX2__)
+  const U64 even = (U64)_mm256_mul_epu32((__m256i)wide, (__m256i)factor), odd = (U64)_mm256_mul_epu32((__m256i)(wide >> 32), (__m256i)factor);
+#else
+  const U64 even = (U64)_mm_mul_epu32((__m128i)wide, (__m128i)factor), odd = (U64)_mm_mul_epu32((__m128i)(wide >> 32), (__m128i)factor);
+#endif
+  low = bitcast<U32>((even & 0xffffffffu) | (odd << 32));
+  high = bitcast<U32>((even >> 32) | (odd & 0xffffffff00000000u));
+#else
+  using U64 = Vector<uint64_t, lanes>;
+  const U64 product = __builtin_convertvector(a, U64) * static_cast<uint64_t>(b);
+  low = __builtin_convertvector(product, U32);
+  high = __builtin_convertvector(product >> 32, U32);
+#endif
+}
+
+/// Lanes of two vectors in turns: a0 b0 a1 b1 …, the first and the second half of them.
+template <class V>
+TALWEG_INLINE void interleaveLanes(V a, V b, V& first, V& second) {
+  constexpr int count = sizeof(V) / sizeof(a[0]);
+  typedef decltype(V{} < V{}) Index;
+  Index low, high;
+  for (int i = 0; i < count; i++) {
+    low[i] = i / 2 + (i % 2) * count;
+    high[i] = low[i] + count / 2;
+  }
+#if defined(__clang__)
+  // The loops below are constant, and become the same shuffles.
+  for (int i = 0; i < count; i++) {
+    first[i] = i % 2 ? b[i / 2] : a[i / 2];
+    second[i] = i % 2 ? b[count / 2 + i / 2] : a[count / 2 + i / 2];
+  }
+#else
+  first = __builtin_shuffle(a, b, low);
+  second = __builtin_shuffle(a, b, high);
 #endif
 }
 
