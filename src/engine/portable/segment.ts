@@ -34,10 +34,10 @@ function runSteps(
   const dying = lastReaders(segmentReads(steps), isResult)
   steps.forEach((step, position) => {
     const scope = new Scope()
-    const operands = step.inputs.map(
-      (slot) =>
-      scope.borrow(held.get(slot)!, portableDType(types[slot], step.label), { constant: constants.get(slot), isInline: inline.has(slot) }), // prettier-ignore
-    )
+    const operands = step.inputs.map((slot) => {
+      const knowledge = { constant: constants.get(slot), isInline: inline.has(slot) }
+      return scope.borrow(held.get(slot)!, portableDType(types[slot], step.label), knowledge)
+    })
     const results = scope.close(step.lower(operands, scope))
     step.outputs.forEach((slot, index) => held.set(slot, results[index]))
     const isInline =

@@ -12,7 +12,7 @@ import { portableDType } from '../dtypes.js'
 import { isEmpty, type Term } from '../term.js'
 import { lowBits } from './integers.js'
 import { padWithZeros, stridedSlice } from './movement.js'
-import { reduceDim } from './reductions.js'
+import { reduceDim, reduceDims } from './reductions.js'
 import type { Rule, Rules } from './rule.js'
 
 type DotDims = Omit<DotGeneralAttributes, 'dtype'>
@@ -28,8 +28,23 @@ const longestContraction = 4096
 
 function product(left: Term, right: Term, dims: DotDims): Term {
   const length = dims.leftContracting.reduce((size, dim) => size * left.shape[dim], 1)
+  if (length === 1) return outerProduct(left, right, dims)
   if (left.dtype === 'f32' && length > longestContraction) return productInBlocks(left, right, dims, length)
   return alignedProduct(left, right, dims, length)
+}
+
+/** With nothing to sum up it is a multiplication, which `jit` fuses with what reads it. */
+function outerProduct(left: Term, right: Term, dims: DotDims): Term {
+  const without = (x: Term, contracting: readonly number[]): Term =>
+    x.reshape(x.shape.filter((_, dim) => !contracting.includes(dim)))
+  const shifted = (batch: readonly number[], contracting: readonly number[]): number[] =>
+    batch.map((dim) => dim - contracting.filter((contracted) => contracted < dim).length)
+  return plainProduct(without(left, dims.leftContracting), without(right, dims.rightContracting), {
+    leftBatch: shifted(dims.leftBatch, dims.leftContracting),
+    rightBatch: shifted(dims.rightBatch, dims.rightContracting),
+    leftContracting: [],
+    rightContracting: [],
+  })
 }
 
 /** Cuts the longest contracted dimension into blocks, which become a batch dimension in front, and adds up their products. */
@@ -37,7 +52,7 @@ function productInBlocks(left: Term, right: Term, dims: DotDims, length: number)
   const sizes = dims.leftContracting.map((dim) => left.shape[dim])
   const which = sizes.indexOf(Math.max(...sizes))
   const size = sizes[which]
-  const block = Math.max(1, Math.floor(longestContraction / (length / size)))
+  const block = largestDivisor(size, Math.max(1, Math.floor(longestContraction / (length / size))))
   const numBlocks = Math.max(1, Math.floor(size / block))
   const used = numBlocks * Math.min(block, size)
   const [leftDim, rightDim] = [dims.leftContracting[which], dims.rightContracting[which]]
@@ -59,6 +74,12 @@ function productInBlocks(left: Term, right: Term, dims: DotDims, length: number)
   return sum.add(product(sliceDim(left, leftDim, used, size), sliceDim(right, rightDim, used, size), dims))
 }
 
+/** The largest divisor of `size` that is at most `most`; `most` itself where that would be less than a quarter of it. */
+function largestDivisor(size: number, most: number): number {
+  for (let divisor = most; divisor > most / 4; divisor--) if (size % divisor === 0) return divisor
+  return most
+}
+
 function sliceDim(x: Term, dim: number, start: number, end: number): Term {
   return x.slice(x.shape.map((_, d) => (d === dim ? start : 0)), x.shape.map((size, d) => (d === dim ? end : size))) // prettier-ignore
 }
@@ -78,7 +99,7 @@ function alignedProduct(left: Term, right: Term, dims: DotDims, length: number):
   // With both summed along their rows the kernel takes 4 of the summed elements at once instead.
   const goesAlong = length % 4 === 0 && isAlong(left, dims.leftContracting) && isAlong(right, dims.rightContracting)
   const size = last === undefined ? 4 : right.shape[last]
-  const isWide = last !== undefined && size > 4 && size % 4 !== 0 && length > 1
+  const isWide = last !== undefined && size > 4 && size % 4 !== 0
   if (left.dtype === 'f64' || goesAlong || !isWide) return plainProduct(left, right, dims)
   const extra = 4 - (size % 4)
   const zeros = right.scope.full(right.shape.with(last, extra), 0, right.dtype)
@@ -130,11 +151,12 @@ function groupedInput(
   { dimensions: d, padding, inputDilation, featureGroups, batchGroups }: ConvolutionAttributes,
 ): Term {
   const x = input.transpose([d.inputBatch, ...d.inputSpatial, d.inputFeature])
+  // Stored, since a kernel that pads as it reads is not vectorised.
   const padded = padWithZeros(x, {
     low: [0, ...padding.map(([low]) => low), 0],
     high: [0, ...padding.map(([, high]) => high), 0],
     interior: [0, ...inputDilation.map((dilation) => dilation - 1), 0],
-  })
+  }).stored()
   const [batch, ...others] = padded.shape
   if (batchGroups > 1) return padded.reshape([batchGroups, batch / batchGroups, ...others])
   const features = others.at(-1)! // there is always a feature dimension
@@ -169,20 +191,28 @@ function sumOverKernel({ input, kernel, kernelShape, outputShape, strides, kerne
   return terms.reduce((sum, term) => sum.add(term))
 }
 
-/** For each place of the result, the window that it sees times the whole kernel: for kernels as large as images (gradients). */
+/**
+ * For each place of the result, the window that it sees times the whole kernel: for kernels as large as images (gradients).
+ * The fast kernel wants what it sums to lie side by side, so only the features and the last spatial dimension are summed by
+ * it; the other spatial dimensions are a batch, added up afterwards.
+ */
 function placeByPlace({ input, kernel, kernelShape, outputShape, strides, kernelDilation }: Grouped): Term {
   const [groups, batch, features] = [input.shape[0], input.shape[1], input.shape.at(-1)!]
-  const summed = [...kernelShape.keys()]
+  const rank = kernelShape.length
+  const numOuter = kernelDilation.at(-1) === 1 ? rank - 1 : rank
+  const outer = Array.from({ length: numOuter }, (_, dim) => dim)
+  const inner = Array.from({ length: rank + 1 - numOuter }, (_, dim) => dim + numOuter)
+  const dims: DotDims = {
+    leftBatch: [0, ...outer.map((dim) => dim + 2)],
+    rightBatch: [0, ...outer.map((dim) => dim + 1)],
+    leftContracting: inner.map((dim) => dim + 2),
+    rightContracting: inner.map((dim) => dim + 1),
+  }
   const columns = indices(outputShape).map((index) => {
     const starts = [0, 0, ...index.map((place, dim) => place * strides[dim]), 0]
     const seen = stridedSlice(input, starts, [groups, batch, ...kernelShape, features], [1, 1, ...kernelDilation, 1])
-    const dims: DotDims = {
-      leftBatch: [0],
-      rightBatch: [0],
-      leftContracting: [...summed.map((dim) => dim + 2), kernelShape.length + 2],
-      rightContracting: [...summed.map((dim) => dim + 1), kernelShape.length + 1],
-    }
-    return product(seen, kernel, dims).reshape([groups, batch, 1, kernel.shape.at(-1)!])
+    const rows = product(seen, kernel, dims)
+    return reduceDims(rows, 'add', outer.map((dim) => dim + 1)).reshape([groups, batch, 1, kernel.shape.at(-1)!]) // prettier-ignore
   })
   return input.scope.concatenate(columns, 2).reshape([groups, batch, ...outputShape, kernel.shape.at(-1)!])
 }

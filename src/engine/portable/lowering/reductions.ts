@@ -63,7 +63,7 @@ function blockSize(size: number): number {
 }
 
 /** Neighbouring dimensions are reduced as one. */
-function reduceDims(x: Term, kind: Reduction, dims: readonly number[]): Term {
+export function reduceDims(x: Term, kind: Reduction, dims: readonly number[]): Term {
   const sorted = [...dims].sort((a, b) => a - b)
   const last = sorted.at(-1)
   if (last === undefined) return x
