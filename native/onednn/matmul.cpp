@@ -7,8 +7,6 @@ void appendActivation(dnnl::primitive_attr& attributes, Activation activation) {
   if (activation == Activation::none) return;
   const auto algorithm = [activation] {
     switch (activation) {
-      case Activation::relu:
-        return dnnl::algorithm::eltwise_relu;
       case Activation::geluTanh:
         return dnnl::algorithm::eltwise_gelu_tanh;
       case Activation::geluErf:

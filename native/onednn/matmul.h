@@ -5,7 +5,8 @@
 
 namespace talweg::onednn {
 
-enum class Activation { none, relu, geluTanh, geluErf, tanh, logistic };
+// No ReLU: oneDNN's makes 0 of NaN.
+enum class Activation { none, geluTanh, geluErf, tanh, logistic };
 
 // out[b,m,n] = activation(sum_k left[b,m,k] right[b,k,n] + bias[n])
 //

@@ -96,21 +96,8 @@ class Epilogue {
     if (name == "gelu") {
       return instruction.attributes["approximate"].text() == "tanh" ? Activation::geluTanh : Activation::geluErf;
     }
-    if (name == "maximum" && (isZero(instruction.inputs[0]) || isZero(instruction.inputs[1]))) return Activation::relu;
+    // Not ReLU: oneDNN's makes 0 of NaN, which `maximum` keeps, so it is left to the pass over the result.
     return Activation::none;
-  }
-
-  bool isZero(int value) const {
-    for (const Instruction& instruction : body_.instructions) {
-      if (instruction.operation == "broadcastInDim" && instruction.outputs[0] == value)
-        return isZero(instruction.inputs[0]);
-    }
-    for (const Body::Constant& constant : body_.constants) {
-      if (constant.value != value) continue;
-      return std::all_of(constant.contents->begin(), constant.contents->end(),
-                         [](std::uint8_t byte) { return byte == 0; });
-    }
-    return false;
   }
 
   const Body& body_;
