@@ -5,12 +5,12 @@
 import { compileGraph, type CompileTarget } from '../../src/compile/index.js'
 import { dtypes, type DType } from '../../src/core/dtype.js'
 import type { CompositeName } from '../../src/core/operations.js'
-import { tensorData, type TensorData } from '../../src/core/shape.js'
+import type { TensorData } from '../../src/core/shape.js'
 import { parameterName } from '../../src/graph/index.js'
 import { adamw, sgd } from '../../src/optim/index.js'
 import { readFixture, type ModelName, type OptimizerName } from '../../test/parity/fixture.js'
 import { parityModels } from '../../test/parity/models.js'
-import { initialStatistics, traceStep } from '../../test/parity/step.js'
+import { initialState, traceStep } from '../../test/parity/step.js'
 import type { Case } from './cases/case.js'
 import { compositeCases } from './cases/composites.js'
 
@@ -22,14 +22,10 @@ async function stepCase(model: ModelName, optimizer: OptimizerName): Promise<Cas
   const batch = fixture.batch(0)
   const made = optimizer === 'adamw' ? adamw(fixture.adamw) : sgd(fixture.sgd)
   const { graph } = traceStep(parityModels[model](), batch, made)
-  const given = new Map<string, TensorData>([
-    ...fixture.group('parameters'),
-    ...Object.entries(batch),
-    ['step', tensorData('f32', [], [1])],
-  ])
+  const given = new Map<string, TensorData>([...fixture.group('parameters'), ...Object.entries(batch)])
   const inputs = graph.parameters.map((parameter) => {
     const name = parameterName(parameter)
-    return given.get(name) ?? initialStatistics(name, parameter.type)
+    return given.get(name) ?? initialState(name, parameter.type)
   })
   return { name: `step of ${model} by ${optimizer}`, graph, inputs: [inputs], measure: 'largest', isIgnored: isNoise }
 }

@@ -1,15 +1,14 @@
 /** Talweg against PyTorch: the same weights and batches give the same loss, gradients and 20 steps, to 1e-5. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatType, type TensorData } from '../../src/core/shape.js'
+import { formatType, type TensorData, type TensorType } from '../../src/core/shape.js'
 import { compileGraph } from '../../src/compile/index.js'
 import type { Engine, EngineBuffer } from '../../src/engine/engine.js'
-import type { AnyParameter } from '../../src/nn/index.js'
 import { adamw, sgd, type Optimizer } from '../../src/optim/index.js'
 import { forEachEngine } from '../engines/support/engines.js'
 import { readFixture, type Fixture, type ModelName, type OptimizerName } from './fixture.js'
 import { parityModels } from './models.js'
-import { initialStatistics, traceGradients, traceStep } from './step.js'
+import { initialState, traceGradients, traceStep } from './step.js'
 
 const allowed = 1e-5
 /** Its gradient is zero, so that nothing but rounding is in it, which Adam divides by its own size (fixtures/README.md). */
@@ -38,7 +37,8 @@ async function checkGradients(engine: Engine, modelName: ModelName): Promise<voi
   const batch = fixture.batch(0)
   const { program } = compileGraph(traceGradients(model, batch), engine, { verify: true })
   const executable = await engine.load(program, new Map())
-  const parameters = new Map([...initialState(model.namedParameters(), fixture), ...Object.entries(batch)])
+  const types = Array.from(model.namedParameters(), ([name, { type }]) => [name, type] as const)
+  const parameters = new Map([...startOf(types, fixture), ...Object.entries(batch)])
   const wanted = Object.fromEntries(program.inputs.map(({ name }) => [name, parameters.get(name)!]))
   const { loss, ...found } = await executable.run(wanted)
   assertLossAgrees(loss, fixture.loss, 'the loss')
@@ -54,9 +54,10 @@ async function checkGradients(engine: Engine, modelName: ModelName): Promise<voi
   }
 }
 
-function initialState(parameters: ReadonlyMap<string, AnyParameter>, fixture: Fixture): Map<string, TensorData> {
+/** The fixture's parameters, and what state starts as otherwise. */
+function startOf(types: Iterable<readonly [string, TensorType]>, fixture: Fixture): Map<string, TensorData> {
   const given = fixture.group('parameters')
-  return new Map([...parameters].map(([name, { type }]) => [name, given.get(name) ?? initialStatistics(name, type)]))
+  return new Map(Array.from(types, ([name, type]) => [name, given.get(name) ?? initialState(name, type)]))
 }
 
 const optimizers: { readonly [O in OptimizerName]: (fixture: Fixture) => Optimizer } = {
@@ -67,17 +68,13 @@ const optimizers: { readonly [O in OptimizerName]: (fixture: Fixture) => Optimiz
 async function checkSteps(engine: Engine, modelName: ModelName, optimizerName: OptimizerName): Promise<void> {
   const fixture = await readFixture(modelName)
   const model = parityModels[modelName]()
-  const { graph, state, slots } = traceStep(model, fixture.batch(0), optimizers[optimizerName](fixture))
+  const { graph, state, stateTypes } = traceStep(model, fixture.batch(0), optimizers[optimizerName](fixture))
   const { program } = compileGraph(graph, engine, { state, outputs: ['loss'], verify: true })
   const buffers = new Map<string, EngineBuffer>()
-  for (const [name, value] of initialState(model.namedParameters(), fixture))
-    buffers.set(name, engine.allocate(value, value))
-  for (const [name, type] of slots) buffers.set(name, engine.allocate(type, initialStatistics(name, type)))
+  for (const [name, value] of startOf(stateTypes, fixture)) buffers.set(name, engine.allocate(value, value))
   const executable = await engine.load(program, buffers)
   for (let index = 0; index < fixture.steps; index++) {
-    const step: TensorData = { dtype: 'f32', shape: [], data: Float32Array.of(index + 1) }
-    const inputs: Record<string, TensorData> = { ...fixture.batch(index), step }
-    const { loss } = await executable.run(Object.fromEntries(program.inputs.map(({ name }) => [name, inputs[name]])))
+    const { loss } = await executable.run(fixture.batch(index))
     assertLossAgrees(loss, fixture.losses[optimizerName][index], `the loss of step ${index}`)
   }
   for (const [name, expected] of fixture.group(optimizerName)) {
