@@ -7,8 +7,7 @@ import { currentPlace } from '../graph/location.js'
 import { isTensor, type AnyTensor } from '../graph/tensor.js'
 import { zerosLike } from '../ops/creation.js'
 import { full } from '../ops/lift.js'
-import { reshape } from '../ops/movement.js'
-import { composite } from '../ops/structure.js'
+import { alias, composite } from '../ops/structure.js'
 import { pullBack } from './backward.js'
 
 function requireScalar(operation: string, result: AnyTensor): void {
@@ -49,15 +48,15 @@ export function valueAndGrad<T extends Tree<AnyTensor>, Rest extends unknown[]>(
   f: (first: T, ...rest: Rest) => AnyTensor,
 ): (first: T, ...rest: Rest) => ValueAndGradient<T> {
   return (first, ...rest) => {
-    // A view of each tensor, so that uses of the same tensor outside `first` count as constants.
-    const views = treeMap<AnyTensor, AnyTensor>(first, isTensor, (tensor) => reshape(tensor, tensor.shape))
-    const value = f(views as T, ...rest)
+    // So that uses of the same tensor outside `first` count as constants.
+    const aliases = treeMap<AnyTensor, AnyTensor>(first, isTensor, alias)
+    const value = f(aliases as T, ...rest)
     const found = gradients(
       value,
-      treeLeaves<AnyTensor>(views, isTensor).map(({ leaf }) => leaf),
+      treeLeaves<AnyTensor>(aliases, isTensor).map(({ leaf }) => leaf),
     )
     let next = 0
-    return { value, gradient: treeMap<AnyTensor, AnyTensor>(views, isTensor, () => found[next++]) as T }
+    return { value, gradient: treeMap<AnyTensor, AnyTensor>(aliases, isTensor, () => found[next++]) as T }
   }
 }
 

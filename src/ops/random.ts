@@ -24,10 +24,10 @@ import {
   where,
   xor,
 } from './elementwise.js'
-import { polynomial } from './composites/gelu.js'
 import { constant, zeros } from './creation.js'
 import { apply } from './lift.js'
 import { concatenate, reshape, slice } from './movement.js'
+import { polynomial } from './polynomial.js'
 
 /** What the draws of a traced step are keyed by. */
 export interface Randomness {

@@ -100,7 +100,7 @@ export function countTrue(x: Tensor<Shape, 'bool'>, dims?: Dims): Tensor<Shape, 
   return sum(convert(x, 'f32'), dims)
 }
 
-/** Square root of the sum of squares over all tensors together: the global norm that clipping looks at. */
+/** The sum of squares over all tensors together: its root is the global norm that clipping looks at. */
 export function sumOfSquares(tensors: readonly AnyTensor[]): AnyTensor {
   return tensors.reduce(
     (total, tensor) => add(total, sum(square(tensor)) as AnyTensor),

@@ -4,7 +4,7 @@ import type { Shape } from '../core/shape.js'
 import type { DType } from '../core/dtype.js'
 import { tensorOf, traceNested } from '../graph/trace.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
-import { applyAll } from './lift.js'
+import { apply, applyAll } from './lift.js'
 
 /**
  * A named operation, meant as `body` says. An engine that knows the name runs a kernel of its own; for any other the
@@ -31,6 +31,11 @@ export function composite<N extends CompositeName>(
 export function stopGradient<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   const [result] = composite('stopGradient', {}, [x], (input) => [input])
   return result as Tensor<S, D>
+}
+
+/** The same values as a value of its own: a derivative by it sees no other use of `x`. */
+export function alias(x: AnyTensor): AnyTensor {
+  return apply('reshape', [x], { shape: x.shape })
 }
 
 /** The same values, which the compiler must compute as written: nothing is merged or moved across. */

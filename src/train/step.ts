@@ -11,7 +11,7 @@ import { formatType, tensorType, type Shape, type TensorType } from '../core/sha
 import { isTensor, trace, type AnyTensor, type Graph, type NamedType, type Tensor } from '../graph/index.js'
 import { Mean, withParameters, type AnyParameter, type Module } from '../nn/index.js'
 import {
-  add, convert, divide, isFinite, maximum, minimum, multiply, optimizationBarrier, random, reshape, scalar, sliceDim,
+  add, alias, and, convert, divide, isFinite, maximum, minimum, multiply, optimizationBarrier, random, reshape, scalar, sliceDim,
   sqrt, sumOfSquares, where,
 } from '../ops/index.js' // prettier-ignore
 import type { Optimizer } from '../optim/index.js'
@@ -121,7 +121,7 @@ function traceStep<M extends Module>(
   const stepsDone = convert(get(tensors, stepCounter), 'f32') as AnyTensor
   const { loss, gradients: raw, statistics } = traceBatch(training, parameters, tensors)
   const { clipped, norm } = clip(raw, optimizer.clipNorm)
-  const isFine = and(get(tensors, healthFlag), isFinite(add(loss, norm ?? 0) as AnyTensor))
+  const isFine = and(get(tensors, healthFlag), isFinite(add(loss, norm ?? 0))) as Tensor<Shape, 'bool'>
   const learningRate = optimizer.learningRate.rate({ step: stepsDone, totalSteps })
   const updated = new Map<string, AnyTensor>()
   const update = (name: string, value: AnyTensor): void =>
@@ -138,10 +138,6 @@ function traceStep<M extends Module>(
   update(stepCounter, add(get(tensors, stepCounter), scalar(1, 'u32')) as AnyTensor)
   updated.set(healthFlag, isFine)
   return { results: { loss, learningRate, ...(norm === undefined ? {} : { gradientNorm: norm }) }, updated }
-}
-
-function and(left: AnyTensor, right: AnyTensor): Tensor<Shape, 'bool'> {
-  return where(left as Tensor<Shape, 'bool'>, right, scalar(0, 'bool')) as AnyTensor as Tensor<Shape, 'bool'>
 }
 
 interface TracedBatch {
@@ -191,11 +187,11 @@ function traceBatch<M extends Module>(
     const cut = batch.map(({ name }) => partOf(get(tensors, name), part, accumulate))
     const held: { inputs: readonly AnyTensor[]; sums?: Sums } =
       sums === undefined ? { inputs: cut } : holdBack(cut, sums)
-    // Views of its own for each part: by them a part's gradients have nothing to do with the sums held back before it.
-    const views = new Map(trained.map(([path]) => [path, viewOf(get(tensors, path))]))
-    const found = tracePart(training, parameters, new Map([...tensors, ...views]), statistics, held.inputs, part)
+    // Aliases of its own for each part: by them a part's gradients have nothing to do with the sums held back before it.
+    const aliases = new Map(trained.map(([path]) => [path, alias(get(tensors, path))]))
+    const found = tracePart(training, parameters, new Map([...tensors, ...aliases]), statistics, held.inputs, part)
     statistics = found.statistics
-    const partGradients = gradients(found.total, [...views.values()])
+    const partGradients = gradients(found.total, [...aliases.values()])
     sums = addSums(held.sums, { total: found.total, weight: found.weight, gradients: partGradients })
   }
   invariant(sums !== undefined, 'a batch has a part')
@@ -221,10 +217,6 @@ function addSums(left: Sums | undefined, right: Sums): Sums {
     weight: add(left.weight, right.weight),
     gradients: left.gradients.map((sum, index) => add(sum, right.gradients[index])),
   }
-}
-
-function viewOf(tensor: AnyTensor): AnyTensor {
-  return reshape(tensor, tensor.shape)
 }
 
 function named(

@@ -17,16 +17,8 @@ import {
   tanh,
   where,
 } from '../elementwise.js'
+import { polynomial } from '../polynomial.js'
 import { composite } from '../structure.js'
-
-/** c[0] x^n + c[1] x^(n-1) + ... by Horner's rule. */
-export function polynomial(x: AnyTensor, coefficients: readonly number[]): AnyTensor {
-  const [first, second, ...rest] = coefficients
-  return rest.reduce<AnyTensor>(
-    (sum, coefficient) => add(multiply(sum, x), coefficient),
-    add(multiply(x, first), second),
-  )
-}
 
 /**
  * erf(x), to double precision.
