@@ -3,13 +3,8 @@
 namespace talweg::onednn {
 namespace {
 
-dnnl::algorithm algorithmOf(const Pooling& pooling) {
-  return pooling.kind == Pooling::Kind::maximum ? dnnl::algorithm::pooling_max
-                                                : dnnl::algorithm::pooling_avg_include_padding;
-}
-
 PoolingForward::primitive_desc forwardOf(const Session& session, const Pooling& p, dnnl::prop_kind kind) {
-  return makeDescription<PoolingForward>(session.engine, plannedScratchpad(), kind, algorithmOf(p), describe(p.input),
+  return makeDescription<PoolingForward>(session.engine, plannedScratchpad(), kind, dnnl::algorithm::pooling_max, describe(p.input),
                                          describe(p.output), p.strides, p.window, p.gaps, p.paddingLow, p.paddingHigh);
 }
 
@@ -40,23 +35,20 @@ Task preparePoolingGradient(const Session& session, Scratch& scratch, const Pool
     auto sequence = std::make_shared<Sequence>(session);
     const auto forward = forwardOf(session, p, dnnl::prop_kind::forward_training);
     const auto description = makeBackwardDescription<PoolingBackward>(
-        session.engine, plannedScratchpad(), forward, algorithmOf(p), describe(inputGradient), describe(outputGradient),
+        session.engine, plannedScratchpad(), forward, dnnl::algorithm::pooling_max, describe(inputGradient), describe(outputGradient),
         p.strides, p.window, p.gaps, p.paddingLow, p.paddingHigh);
     if (isReferenceCode(forward) || isReferenceCode(description)) return {};
     const dnnl::memory::desc workspace = description.workspace_desc();
-    void* places = nullptr;
-    if (p.kind == Pooling::Kind::maximum) {
-      places = scratch.take(workspace.get_size());
-      Prepared& again = sequence->add(PoolingForward(forward));
-      again.bind(DNNL_ARG_SRC, describe(p.input), p.input.data);
-      again.bind(DNNL_ARG_DST, describe(p.output), scratch.take(p.output.sizeBytes()));
-      again.bind(DNNL_ARG_WORKSPACE, workspace, places);
-      bindScratchpad(again, scratch, forward);
-    }
+    void* places = scratch.take(workspace.get_size());
+    Prepared& again = sequence->add(PoolingForward(forward));
+    again.bind(DNNL_ARG_SRC, describe(p.input), p.input.data);
+    again.bind(DNNL_ARG_DST, describe(p.output), scratch.take(p.output.sizeBytes()));
+    again.bind(DNNL_ARG_WORKSPACE, workspace, places);
+    bindScratchpad(again, scratch, forward);
     Prepared& step = sequence->add(PoolingBackward(description));
     step.bind(DNNL_ARG_DIFF_DST, describe(outputGradient), outputGradient.data);
     step.bind(DNNL_ARG_DIFF_SRC, describe(inputGradient), inputGradient.data);
-    if (places != nullptr) step.bind(DNNL_ARG_WORKSPACE, workspace, places);
+    step.bind(DNNL_ARG_WORKSPACE, workspace, places);
     bindScratchpad(step, scratch, description);
     return taskOf(sequence);
   });

@@ -1,4 +1,4 @@
-// Pooling by oneDNN, over f32 or bf16 activations in the order batch, feature, spatial, whatever their strides.
+// Max pooling by oneDNN, over f32 or bf16 activations in the order batch, feature, spatial, whatever their strides.
 #pragma once
 
 #include "onednn/session.h"
@@ -6,8 +6,6 @@
 namespace talweg::onednn {
 
 struct Pooling {
-  enum class Kind { maximum, average };  // an average counts the padding, as zeros
-  Kind kind;
   View input, output;
   Dims window, strides;
   Dims gaps;  // steps between elements of the window, less one
@@ -17,8 +15,8 @@ struct Pooling {
 // output from input. Empty where oneDNN has no such pooling.
 Task preparePooling(const Session& session, Scratch& scratch, const Pooling& pooling);
 
-// inputGradient from outputGradient, and for a maximum from the input, whose pooling is done again: of equal elements
-// the first one gets the gradient.
+// inputGradient from outputGradient and the input, whose pooling is done again: of equal elements the first one gets
+// the gradient.
 Task preparePoolingGradient(const Session& session, Scratch& scratch, const Pooling& pooling,
                             const View& outputGradient, const View& inputGradient);
 

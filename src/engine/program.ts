@@ -22,7 +22,7 @@
  *   element (block). The output of `scatter` may lie in the buffer of its first operand, which then needs no copying.
  * - `convert` to the same element type is how the compiler asks for a copy.
  */
-import type { CompositeCall, OperationAttributes, OperationName } from '../core/operations.js'
+import type { OperationAttributes, OperationName } from '../core/operations.js'
 import type { TensorData, TensorType } from '../core/shape.js'
 
 /** Where a buffer lives. `arena` buffers share memory when they are not alive together. */
@@ -108,6 +108,3 @@ export interface Program {
   readonly outputs: readonly ProgramOutput[]
   readonly arenaSizeBytes: number
 }
-
-/** A composite's instruction, with its name and attributes. */
-export type CompositeInstruction = InstructionOf<'composite'> & { readonly attributes: CompositeCall }

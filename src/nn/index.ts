@@ -10,7 +10,7 @@ export {
 } from './parameter.js'
 export * as initializers from './initializers.js'
 export type { Initializer } from './initializers.js'
-export { accuracy, binaryCrossEntropy, crossEntropy, huber, joinMeans, Mean, meanOf, squaredError, type CrossEntropyLossOptions } from './losses.js' // prettier-ignore
+export { accuracy, binaryCrossEntropy, crossEntropy, huber, Mean, meanOf, squaredError, type CrossEntropyLossOptions } from './losses.js' // prettier-ignore
 export { activations, Dropout, type ActivationName } from './layers/activation.js'
 export { MultiHeadAttention, type KeyValueCache, type MultiHeadAttentionOptions } from './layers/attention.js'
 export { AveragePool2d, Conv2d, MaxPool2d, type Conv2dOptions } from './layers/convolution.js'

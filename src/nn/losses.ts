@@ -11,7 +11,6 @@ import { Tensor, type AnyTensor } from '../graph/tensor.js'
 import { full } from '../ops/creation.js'
 import {
   abs,
-  add,
   convert,
   divide,
   equal,
@@ -97,9 +96,4 @@ export function binaryCrossEntropy(logits: AnyTensor, targets: AnyTensor): Mean 
 /** Share of rows whose largest logit is the target's. */
 export function accuracy(logits: AnyTensor, targets: Tensor<Shape, 'i32'>): Mean {
   return meanOf(convert(equal(argmax(logits) as AnyTensor, targets) as Tensor<Shape, DType>, 'f32'))
-}
-
-/** Two means over different items as one mean over all of them. */
-export function joinMeans(first: Mean, second: Mean): Mean {
-  return new Mean(add(first.total, second.total), add(first.weight, second.weight))
 }

@@ -2,8 +2,8 @@
 import type { DType } from '../core/dtype.js'
 import type { BinaryOperation, ComparisonDirection, UnaryOperation } from '../core/operations.js'
 import type { Shape } from '../core/shape.js'
-import { isTensor, type AnyTensor, type Tensor } from '../graph/tensor.js'
-import { apply, broadcastTo, full, matchOperands, scalar } from './lift.js'
+import type { AnyTensor, Tensor } from '../graph/tensor.js'
+import { apply, broadcastTo, full, matchOperands } from './lift.js'
 import { broadcastShapes } from '../core/shape.js'
 import { shapeMismatch } from '../graph/inference/failures.js'
 import type { Broadcast, CheckBroadcast, DTypeOf, Operand, ShapeOf } from './types.js'
@@ -119,9 +119,4 @@ export function softplus<S extends Shape, D extends DType>(x: Tensor<S, D>): Ten
 
 export function clamp(x: AnyTensor, low: Operand, high: Operand): AnyTensor {
   return minimum(maximum(x, low), high)
-}
-
-/** A number as a tensor of the wanted element type; a tensor as it is. */
-export function asTensor(x: Operand, dtype: DType = 'f32'): AnyTensor {
-  return isTensor(x) ? x : scalar(x, dtype)
 }

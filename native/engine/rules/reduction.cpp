@@ -42,8 +42,7 @@ bool isImagePooling(const View& source, const Window& w) {
 onednn::Pooling poolingOf(const View& source, const View& result, const Window& w) {
   const Dims order{0, 3, 1, 2};
   const auto spatial = [](const Dims& dims) { return Dims{dims[1], dims[2]}; };
-  return {onednn::Pooling::Kind::maximum,
-          transposed(source, order),
+  return {transposed(source, order),
           transposed(result, order),
           spatial(w.window),
           spatial(w.strides),

@@ -61,7 +61,7 @@ export function unknownColumn(names: readonly string[], name: string, what: stri
     code: 'INVALID_DATA',
     operation: 'table',
     problem: `${what} "${name}" is no column of the table, which has ${all}`,
-    hint: `did you mean "${nearest}"?`.replace('?', ''),
+    hint: `did you mean "${nearest}"`,
     place: { file },
   })
 }
