@@ -6,12 +6,12 @@ import {
   binaryOperations,
   unaryOperations,
   type BinaryOperation,
-  type ConvolutionDimensions,
   type UnaryOperation,
 } from '../../src/core/operations.js'
 import { tensorData, tensorType, type TensorType } from '../../src/core/shape.js'
 import { GraphBuilder, meshOf, printGraph, type Graph, type Value } from '../../src/graph/index.js'
 import { identifier, printFloat } from '../../src/graph/printing/syntax.js'
+import { imageDimensions } from '../../src/ops/index.js'
 import { assertSnapshot } from './snapshot.js'
 
 const f32 = (...shape: number[]): TensorType => tensorType('f32', shape)
@@ -118,17 +118,6 @@ describe('the printer', () => {
   })
 
   it('writes products, convolutions and reductions', () => {
-    const dimensions: ConvolutionDimensions = {
-      inputBatch: 0,
-      inputFeature: 3,
-      inputSpatial: [1, 2],
-      kernelInputFeature: 2,
-      kernelOutputFeature: 3,
-      kernelSpatial: [0, 1],
-      outputBatch: 0,
-      outputFeature: 3,
-      outputSpatial: [1, 2],
-    }
     const graph = build(
       'products',
       { left: f32(2, 4, 8), right: f32(2, 8, 16), images: f32(2, 8, 8, 3), kernel: f32(3, 3, 3, 5) },
@@ -158,7 +147,7 @@ describe('the printer', () => {
           featureGroups: 1,
           batchGroups: 1,
           reversal: [false, true],
-          dimensions,
+          dimensions: imageDimensions,
           dtype: 'f32',
         }),
         ...builder.add('convolution', [images, kernel], {
@@ -172,7 +161,7 @@ describe('the printer', () => {
           featureGroups: 1,
           batchGroups: 1,
           reversal: [false, false],
-          dimensions,
+          dimensions: imageDimensions,
           dtype: 'f32',
         }),
         ...builder.add('reduce', [left], { kind: 'maximum', dims: [0, 2] }),

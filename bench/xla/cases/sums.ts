@@ -1,5 +1,6 @@
 /** Cases of products, convolutions, reductions and windows. */
 import type { ConvolutionAttributes } from '../../../src/core/operations.js'
+import { imageDimensions } from '../../../src/ops/index.js'
 import { dtypeOf, input, numericKinds, reductionKinds, single, type Case } from './case.js'
 
 export function reduceCases(): Case[] {
@@ -93,17 +94,7 @@ export function convolutionCases(): Case[] {
     batchGroups: 1,
     reversal: [false, false],
     dtype: 'f32',
-    dimensions: {
-      inputBatch: 0,
-      inputFeature: 3,
-      inputSpatial: [1, 2],
-      kernelInputFeature: 2,
-      kernelOutputFeature: 3,
-      kernelSpatial: [0, 1],
-      outputBatch: 0,
-      outputFeature: 3,
-      outputSpatial: [1, 2],
-    },
+    dimensions: imageDimensions,
   }
   const line = {
     inputBatch: 0,

@@ -42,7 +42,7 @@ const putElements: ScatterAttributes = {
   kind: 'add',
 }
 
-type MovementOperation =
+export type MovementOperation =
   | 'iota'
   | 'rngBitGenerator'
   | 'broadcastInDim'

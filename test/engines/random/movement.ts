@@ -2,21 +2,9 @@
 import type { DType } from '../../../src/core/dtype.js'
 import type { GatherAttributes, ReductionKind, ScatterAttributes } from '../../../src/core/operations.js'
 import { tensorType, type Shape } from '../../../src/core/shape.js'
+import type { MovementOperation } from '../known/movement.js'
 import { randomTensor, u32, type Range } from '../support/data.js'
 import { draw, type RandomCases } from './random.js'
-
-type MovementOperation =
-  | 'iota'
-  | 'rngBitGenerator'
-  | 'broadcastInDim'
-  | 'reshape'
-  | 'transpose'
-  | 'slice'
-  | 'concatenate'
-  | 'pad'
-  | 'reverse'
-  | 'gather'
-  | 'scatter'
 
 type Row<T extends readonly unknown[]> = readonly T[]
 
