@@ -109,13 +109,58 @@ describe('the textbook’s gradient descent', () => {
     // XᵀX / 3 = [[14, 20], [20, 29]] / 3.
     const largest = (43 + Math.sqrt(43 ** 2 - 4 * 6)) / 6
     const [, named] = /largest stable one is (\d+\.\d+)/.exec(stderr) ?? []
-    near(Number(named), 2 / largest, 1e-4)
+    near(Number(named), 2 / largest, 1e-5)
+    assert(Number(named) <= 2 / largest, `${named} is itself stable`)
   })
 
   test('a rate just below the one named is stable, one just above is not', async () => {
     const at = (rate: number): Promise<Finished> => fit(...textbook.replace('0.01', String(rate)).split(' '))
-    assert.equal((await at(0.1398)).code, 0)
+    assert.equal((await at(0.13999)).code, 0)
     assert.equal((await at(0.1415)).code, 3)
+  })
+
+  for (const steps of [3, 1000]) {
+    test(`a rate so little too large that ${steps} steps don't show it is reported all the same`, async () => {
+      const args = textbook.replace('0.01', '0.14').replace('1000', String(steps)).split(' ')
+      const { code, stdout, stderr } = await fit(...args)
+      assert.equal(code, 3)
+      assert.equal(stdout, '')
+      assert.match(
+        stderr,
+        new RegExp(`diverged slowly, in more than ${steps} steps: .* is 0.14, .*stable one is 0.13999`),
+      )
+    })
+  }
+
+  test('a rate that is twice the inverse curvature goes to and fro for ever, and has not diverged', async () => {
+    writeFiles(folder, { 'one.csv': 'x,y\n1,1\n1,1\n' })
+    const args = ['one.csv', '--target', 'y', '--no-intercept', '--no-standardize', '--steps', '101', '--lr']
+    const result = await fitted(...args, '2')
+    assert.deepEqual([result.weights, result.converged], [{ x: 2 }, false])
+    assert.equal((await fit(...args, '2.0001')).code, 3)
+  })
+
+  test('single precision tells a rate just above from one just below', async () => {
+    const rows = csv('x1,x2,y', 400_000, (index) => [uniform(2 * index), uniform(2 * index + 1), index % 2])
+    writeFiles(folder, { 'many.csv': rows })
+    const args = [
+      'many.csv',
+      '--target',
+      'y',
+      '--model',
+      'linear',
+      '--no-intercept',
+      '--no-standardize',
+      '--steps',
+      '20',
+      '--lr',
+    ]
+    const { stderr } = await fit(...args, '9')
+    const named = Number(/largest stable one is (\d+\.\d+)/.exec(stderr)?.[1])
+    // E[x²] + E[x₁x₂] = 1/3 + 1/4.
+    near(named, 2 / (7 / 12), 0.02)
+    assert.equal((await fit(...args, String(named))).code, 0)
+    assert.equal((await fit(...args, String(named * 1.001))).code, 3)
   })
 })
 

@@ -13,7 +13,7 @@ import { add, divide, less, multiply, or, square, subtract, sum, where } from '.
 import { StepsPerCall } from '../stepsPerCall.js'
 import { curvature, parametersOf, sumOfLosses, type FitModel } from './model.js'
 import type { ResidentRows } from './rows.js'
-import { findSpectrum } from './spectrum.js'
+import { findLargest, findSpectrum, precisionOf } from './spectrum.js'
 
 export interface Descent {
   readonly weights: ArrayLike<number>
@@ -60,14 +60,21 @@ export async function gradientDescent(
     first ??= loss.data[0]
     const numMoved = isDone.data.indexOf(1)
     converged = numMoved >= 0
-    if (hasDiverged(loss.data, first)) throw await diverged(model, rows, engine, learningRate, steps + count)
+    if (hasDiverged(loss.data, first))
+      throw await diverged(model, rows, engine, learningRate, `within ${steps + count} steps`)
     steps += converged ? numMoved : count
     options.progressed(steps, loss.data[count - 1])
   }
   // One step more that moves nothing, for the objective where the last one led to.
   await state.get('done')?.write(tensorData('bool', [], [1]))
   const { loss } = await executable.run({}, { steps: 1 })
-  if (hasDiverged(loss.data, first ?? loss.data[0])) throw await diverged(model, rows, engine, learningRate, steps)
+  if (hasDiverged(loss.data, first ?? loss.data[0])) {
+    throw await diverged(model, rows, engine, learningRate, `within ${steps} steps`)
+  }
+  const isUnsure = steps === maxSteps && !converged
+  if (isUnsure && (await mustDiverge(model, rows, engine, learningRate, steps))) {
+    throw await diverged(model, rows, engine, learningRate, `slowly, in more than ${steps} steps`)
+  }
   const weights = await state.get('weights')?.read()
   const intercept = await state.get('intercept')?.read()
   return {
@@ -124,21 +131,47 @@ function hasDiverged(losses: ArrayLike<number>, first: number): boolean {
   return false
 }
 
-async function diverged(
+/** Iterations after which an eigenvalue is worth looking at. */
+const minIterations = 64
+
+/**
+ * Whether a rate is above 2 / λmax, where a quadratic objective grows without end from anywhere but a hyperplane, even if the steps
+ * so far were too few to show it. Costs no more than the descent did. Other objectives may curve less than their bound.
+ */
+async function mustDiverge(
   model: FitModel,
   rows: ResidentRows,
   engine: Engine,
   learningRate: number,
   steps: number,
+): Promise<boolean> {
+  if (model.kind !== 'linear') return false
+  const largest = await findLargest(model, rows, engine, Math.max(minIterations, steps))
+  return learningRate * largest > 2 * (1 + 10 * precisionOf(model))
+}
+
+async function diverged(
+  model: FitModel,
+  rows: ResidentRows,
+  engine: Engine,
+  learningRate: number,
+  when: string,
 ): Promise<TalwegError> {
-  const { largest } = await findSpectrum(model, rows, engine, model.dtype === 'f64' ? 1e-10 : 1e-6)
-  const stable = 2 / (curvature[model.kind] * largest)
+  const stable = 2 / (curvature[model.kind] * (await findLargest(model, rows, engine)))
+  const named = model.kind === 'linear' ? 'the largest stable one is' : 'any is stable up to'
   return new TalwegError({
     code: 'DIVERGED',
     operation: 'fit',
-    problem: `gradient descent diverged within ${steps} steps: the learning rate is ${learningRate}, the largest stable one is ${Number(stable.toPrecision(4))}`,
+    problem: `gradient descent diverged ${when}: the learning rate is ${learningRate}, ${named} ${roundedDown(stable)}`,
     hint: `use a smaller one, such as ${Number((stable / 2).toPrecision(2))}, or --learning-rate auto`,
   })
+}
+
+/** To five digits, so that what is named as stable is. */
+function roundedDown(value: number): number {
+  if (!(value > 0 && Number.isFinite(value))) return value
+  const unit = 10 ** (Math.floor(Math.log10(value)) - 4)
+  return Number((Math.floor(value / unit) * unit).toPrecision(5))
 }
 
 /**

@@ -31,21 +31,53 @@ export async function findSpectrum(
   engine: Engine,
   precision: number,
 ): Promise<Spectrum> {
+  const { executable, restart } = await prepare(model, rows, engine)
+  const { eigenvalue: largest, trace: sumOfAll } = await iterate(executable, precision, maxIterations)
+  // λmax - λ instead of λ: what was smallest is largest.
+  await restart(largest)
+  const { eigenvalue: smallest } = await iterate(executable, precision, maxIterations)
+  const numColumns = model.numFeatures + (model.hasIntercept ? 1 : 0)
+  return { largest, smallest: Math.max(0, smallest), mean: sumOfAll / numColumns }
+}
+
+/**
+ * The largest eigenvalue as precisely as the rows' type allows. It is never overestimated by more than that, however few
+ * the iterations: what is found is the curvature in some direction.
+ */
+export async function findLargest(
+  model: FitModel,
+  rows: ResidentRows,
+  engine: Engine,
+  iterations = maxIterations,
+): Promise<number> {
+  const { executable } = await prepare(model, rows, engine)
+  return (await iterate(executable, precisionOf(model), Math.min(iterations, maxIterations))).eigenvalue
+}
+
+/** What an eigenvalue is known to, relative. */
+export function precisionOf({ dtype }: FitModel): number {
+  return dtype === 'f64' ? 1e-10 : 1e-6
+}
+
+interface PowerIteration {
+  readonly executable: Executable
+  /** Begins again, with `shift` - λ instead of λ. */
+  readonly restart: (shift: number) => Promise<void>
+}
+
+async function prepare(model: FitModel, rows: ResidentRows, engine: Engine): Promise<PowerIteration> {
   const { dtype, hasIntercept, numFeatures } = model
   const state = new Map<string, EngineBuffer>()
   const vectors: NamedType[] = [{ name: 'vector', type: tensorType(dtype, [numFeatures, 1]) }]
   if (hasIntercept) vectors.push({ name: 'ones', type: tensorType(dtype, [1]) })
-  const shift = engine.allocate(tensorType(dtype, []), tensorData(dtype, []))
   for (const { name, type } of vectors) state.set(name, engine.allocate(type, startVector(type.dtype, type.shape)))
-  state.set('shift', shift)
+  state.set('shift', engine.allocate(tensorType(dtype, []), tensorData(dtype, [])))
   for (const [name, buffer] of rows.buffers) if (name.startsWith('features')) state.set(name, buffer)
-  const executable = await load(model, rows, vectors, engine, state)
-  const { eigenvalue: largest, trace: sumOfAll } = await iterate(executable, precision)
-  // λmax - λ instead of λ: what was smallest is largest.
-  await shift.write(tensorData(dtype, [], [largest]))
-  for (const { name, type } of vectors) await state.get(name)?.write(startVector(type.dtype, type.shape))
-  const { eigenvalue: smallest } = await iterate(executable, precision)
-  return { largest, smallest: Math.max(0, smallest), mean: sumOfAll / (numFeatures + (hasIntercept ? 1 : 0)) }
+  const restart = async (shift: number): Promise<void> => {
+    await state.get('shift')?.write(tensorData(dtype, [], [shift]))
+    for (const { name, type } of vectors) await state.get(name)?.write(startVector(type.dtype, type.shape))
+  }
+  return { executable: await load(model, rows, vectors, engine, state), restart }
 }
 
 function startVector(dtype: TensorData['dtype'], shape: readonly number[]): TensorData {
@@ -110,13 +142,17 @@ function secondMoments(
   return { products: [...products, divide(sums, numRows) as AnyTensor], trace: add(diagonal, 1) }
 }
 
-async function iterate(executable: Executable, precision: number): Promise<{ eigenvalue: number; trace: number }> {
+async function iterate(
+  executable: Executable,
+  precision: number,
+  limit: number,
+): Promise<{ eigenvalue: number; trace: number }> {
   let previous = NaN
   for (let done = 0; ; done += stepsPerCall) {
     const { quotient, trace: sumOfAll } = await executable.run({}, { steps: stepsPerCall })
     const eigenvalue = quotient.data[stepsPerCall - 1]
     const isSettled = Math.abs(eigenvalue - previous) <= precision * Math.abs(eigenvalue)
-    if (isSettled || done >= maxIterations) return { eigenvalue, trace: sumOfAll.data[0] }
+    if (isSettled || done >= limit) return { eigenvalue, trace: sumOfAll.data[0] }
     previous = eigenvalue
   }
 }
