@@ -50,24 +50,36 @@ export function spell(name: string): string {
 }
 
 export function yargsOptions(flags: Flags): Record<string, Options> {
+  return mapFlags(flags, (flag) => ({ ...helpOf(flag), ...parsingOf(flag) }))
+}
+
+/** For the help alone: without types, which yargs would print and which say less than `N`, `X` and `FILE` do. */
+export function yargsHelp(flags: Flags): Record<string, Options> {
+  return mapFlags(flags, helpOf)
+}
+
+function mapFlags(flags: Flags, optionOf: (flag: Flag) => Options): Record<string, Options> {
   return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [spell(name).slice(2), optionOf(flag)]))
 }
 
-function optionOf({ kind, describe, aliases, choices, value, defaultText, group, isRequired }: Flag): Options {
+function helpOf({ kind, describe, aliases, choices, value, defaultText, group, isRequired }: Flag): Options {
   const shown =
     choices === undefined
       ? (value ?? (kind === 'integer' ? 'N' : kind === 'number' ? 'X' : undefined))
       : choices.join('|')
-  const base = {
-    describe: shown === undefined ? describe : `${shown}: ${describe}`,
+  const text = shown === undefined ? describe : `${shown}: ${describe}`
+  return {
+    describe: isRequired ? `${text} (required)` : text,
     alias: aliases,
     defaultDescription: defaultText,
     group,
     demandOption: false,
   }
-  const required = isRequired ? { ...base, describe: `${base.describe} (required)` } : base
-  if (kind === 'boolean') return { ...required, boolean: true }
-  return { ...required, string: true, requiresArg: true, ...(kind === 'list' ? { array: true, nargs: 1 } : {}) }
+}
+
+function parsingOf({ kind }: Flag): Options {
+  if (kind === 'boolean') return { boolean: true }
+  return { string: true, requiresArg: true, ...(kind === 'list' ? { array: true, nargs: 1 } : {}) }
 }
 
 /** Checks and converts what yargs found. @throws UNKNOWN_FLAG, INVALID_SETTING */

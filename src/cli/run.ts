@@ -4,7 +4,7 @@ import { exitCodes, TalwegError } from '../core/errors.js'
 import type { Command } from './command.js'
 import { commands } from './commands/index.js'
 import { reportFailure } from './failure.js'
-import { badFlag, readFlags, refuseBadBooleans, refuseUnknown, yargsOptions, type Flags } from './flags.js'
+import { badFlag, readFlags, refuseBadBooleans, refuseUnknown, yargsHelp, yargsOptions, type Flags } from './flags.js'
 import { nearest } from '../train/nearest.js'
 import { Output } from './output.js'
 
@@ -40,14 +40,13 @@ async function runCommand(args: readonly string[]): Promise<number> {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (entry === undefined) throw unknownCommand(name)
   const command = await entry.load()
-  const parser = parserOf(command)
+  const flags = { ...command.flags, ...jsonFlag }
   if (isHelpAsked(rest)) {
-    await print(parser.getHelp(), process.stdout)
+    await print(helpOf(command, flags), process.stdout)
     return exitCodes.done
   }
-  const flags = { ...command.flags, ...jsonFlag }
   refuseBadBooleans(rest, flags, command.name)
-  const { words, argv } = await parse(parser, rest, command)
+  const { words, argv } = await parse(base().options(yargsOptions(flags)), rest, command)
   refuseUnknown(words, flags, command.name)
   checkCount(words, command)
   const { json, ...values } = readFlags(flags, argv, command.name)
@@ -70,15 +69,16 @@ function base(): ReturnType<typeof yargs> {
     .parserConfiguration({ 'unknown-options-as-args': true, 'parse-positional-numbers': false, 'dot-notation': false })
 }
 
-function parserOf(command: Command): ReturnType<typeof yargs> {
+function helpOf(command: Command, flags: Flags): Promise<string> {
   const usage = ['talweg', command.name, ...command.args.map(({ name }) => name), '[flags]'].join(' ')
   const args = command.args.map(({ name, describe }) => `  ${name}  ${describe}`).join('\n')
   return base()
     .scriptName('talweg')
     .usage(`${usage}\n\n${command.describe}.${args === '' ? '' : `\n\n${args}`}`)
-    .options(yargsOptions({ ...command.flags, ...jsonFlag }))
+    .options(yargsHelp(flags))
     .example(command.examples.map(([line, what]): [string, string] => [line, what]))
     .epilogue(exitCodesHelp)
+    .getHelp()
 }
 
 function generalHelp(): Promise<string> {

@@ -31,6 +31,7 @@ test('--help lists the commands; a command’s own lists its flags and the exit 
   assert.equal(help.code, 0)
   for (const flag of ['--learning-rate', '--lr', '--batch-size', '--resume', '--set', '--settings', '--json', '143'])
     assert(help.stdout.includes(flag), flag)
+  assert(!/\[(string|boolean|array)\]/.test(help.stdout), 'N, X and FILE say what a flag takes')
   const none = await talweg(folder)
   assert.equal(none.code, 2)
   assert.equal(none.stdout, '')

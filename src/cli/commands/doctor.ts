@@ -70,7 +70,8 @@ async function checkEngine(name: EngineName): Promise<Finding> {
     const executable = await engine.load(compileGraph(graph, engine).program, new Map())
     const { y } = await executable.run({ x: tensorData('f32', [2, 2], [1, 2, 3, 4]) })
     invariant(y.data.join() === '7,10,15,22', `the ${name} engine multiplies right: ${y.data.join()}`)
-    return { name, works: true, detail: engine.description }
+    // An engine's description begins with its name, which stands beside it here.
+    return { name, works: true, detail: engine.description.slice(`${name}: `.length) }
   } catch (error) {
     if (!(error instanceof Error)) throw error
     const detail = error instanceof TalwegError ? error.problem : error.message

@@ -30,6 +30,13 @@ const flags = defineFlags({
     defaultText: 'linear for numbers; logistic for two classes (text, booleans, 0/1), softmax for more',
     group: data,
   },
+  feature: {
+    kind: 'list',
+    value: 'COLUMN',
+    describe: 'a column to predict from, may be repeated',
+    defaultText: 'all but the target',
+    group: data,
+  },
   exclude: { kind: 'list', value: 'COLUMN', describe: 'a column to leave out, may be repeated', group: data },
   categorical: {
     kind: 'list',
@@ -50,10 +57,11 @@ const flags = defineFlags({
     describe: 'a text that means a missing value, such as NA; may be repeated',
     group: data,
   },
-  intercept: { kind: 'boolean', describe: 'a constant term', defaultText: 'true', group: data },
+  intercept: { kind: 'boolean', describe: 'a constant term; --no-intercept: none', defaultText: 'true', group: data },
   standardize: {
     kind: 'boolean',
-    describe: 'train on columns of mean 0 and deviation 1; weights are in their own units all the same',
+    describe:
+      'train on columns of mean 0 and deviation 1; weights are in their own units all the same; --no-standardize: on the columns as they are',
     defaultText: 'true',
     group: data,
   },
@@ -116,6 +124,8 @@ export const fit = defineCommand({
     const method = methodText as FitMethod
     if (workers > 1) throw badFlag('fit', `--workers is ${workers}; this version fits with one`, 'leave --workers out')
     checkMethod(method, values)
+    if (values.feature !== undefined && values.exclude !== undefined)
+      throw badFlag('fit', 'both --feature and --exclude are given', 'name the columns to use, or those to leave out')
     const view = new FitView(output)
     try {
       const result = await runFit(
@@ -135,6 +145,7 @@ export const fit = defineCommand({
           missing: values.missing as 'drop' | 'mean' | 'indicator' | undefined,
           missingValues: values.missingValue,
           categorical: values.categorical,
+          features: values.feature,
           exclude: values.exclude,
           engine: (values.engine ?? 'auto') as EngineChoice,
           threads: values.threads,

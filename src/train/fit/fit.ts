@@ -28,6 +28,7 @@ export interface FitOptions {
   readonly missing?: MissingPolicy
   readonly missingValues?: readonly string[]
   readonly categorical?: readonly string[]
+  readonly features?: readonly string[]
   readonly exclude?: readonly string[]
   readonly seed: number
   readonly engine: EngineChoice
@@ -111,12 +112,14 @@ export async function fit(file: string, options: FitOptions, observer: FitObserv
 }
 
 function openTable(file: string, options: FitOptions): Promise<TableSource> {
-  const { target, missing, missingValues, categorical, exclude, standardize, intercept, model, method } = options
+  const { target, missing, missingValues, categorical, features, exclude, standardize, intercept, model, method } =
+    options
   return table(file, {
     target,
     missing,
     missingValues,
     categorical,
+    features,
     exclude,
     standardize,
     intercept,
