@@ -61,7 +61,7 @@ export async function gradientDescent(
     const numMoved = isDone.data.indexOf(1)
     converged = numMoved >= 0
     if (hasDiverged(loss.data, first))
-      throw await diverged(model, rows, engine, learningRate, `within ${steps + count} steps`)
+      throw await diverged(model, rows, engine, learningRate, `diverged within ${steps + count} steps`)
     steps += converged ? numMoved : count
     options.progressed(steps, loss.data[count - 1])
   }
@@ -69,11 +69,11 @@ export async function gradientDescent(
   await state.get('done')?.write(tensorData('bool', [], [1]))
   const { loss } = await executable.run({}, { steps: 1 })
   if (hasDiverged(loss.data, first ?? loss.data[0])) {
-    throw await diverged(model, rows, engine, learningRate, `within ${steps} steps`)
+    throw await diverged(model, rows, engine, learningRate, `diverged within ${steps} steps`)
   }
   const isUnsure = steps === maxSteps && !converged
   if (isUnsure && (await mustDiverge(model, rows, engine, learningRate, steps))) {
-    throw await diverged(model, rows, engine, learningRate, `slowly, in more than ${steps} steps`)
+    throw await diverged(model, rows, engine, learningRate, `diverges, too slowly to show in ${steps} steps`)
   }
   const weights = await state.get('weights')?.read()
   const intercept = await state.get('intercept')?.read()
@@ -155,14 +155,14 @@ async function diverged(
   rows: ResidentRows,
   engine: Engine,
   learningRate: number,
-  when: string,
+  how: string,
 ): Promise<TalwegError> {
   const stable = 2 / (curvature[model.kind] * (await findLargest(model, rows, engine)))
   const named = model.kind === 'linear' ? 'the largest stable one is' : 'any is stable up to'
   return new TalwegError({
     code: 'DIVERGED',
     operation: 'fit',
-    problem: `gradient descent diverged ${when}: the learning rate is ${learningRate}, ${named} ${roundedDown(stable)}`,
+    problem: `gradient descent ${how}: the learning rate is ${learningRate}, ${named} ${roundedDown(stable)}`,
     hint: `use a smaller one, such as ${Number((stable / 2).toPrecision(2))}, or --learning-rate auto`,
   })
 }
