@@ -1,5 +1,5 @@
 /** Finding files, and reading text from them piece by piece, with errors that name the file. */
-import { closeSync, openSync, readSync, statSync, type Stats } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { TextDecoder } from 'node:util'
 import { TalwegError } from '../core/errors.js'
@@ -15,8 +15,15 @@ export function toPath(path: FilePath): string {
   return toPaths(path)[0]
 }
 
+/** Of Node's `Stats`, which declarations must not name: whoever writes a training file need not have Node's types. */
+interface FileFacts {
+  readonly size: number
+  isFile(): boolean
+  isDirectory(): boolean
+}
+
 /** What the file system says of a path. @throws FILE_NOT_FOUND naming it */
-export function statPath(path: string, operation: string): Stats {
+export function statPath(path: string, operation: string): FileFacts {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found !== undefined) return found
   throw new TalwegError({

@@ -253,11 +253,13 @@ class Loop {
       finding === undefined
         ? ''
         : `; the first value that is not finite is ${finding.label} ${formatType(finding.type)}`
+    const { newestStep } = this.#options.writer
+    const kept = newestStep === undefined ? '' : `; the checkpoint of step ${newestStep} is whole`
     return new TalwegError({
       code: 'DIVERGED',
       operation: 'train',
       problem: `at step ${this.#step + index + 1} the loss is ${loss}${Number.isFinite(loss) ? ' and the gradients are not finite' : ''}${first}`,
-      hint: 'take a smaller learning rate, warm it up, or clip gradients (clipNorm); the last checkpoint is whole',
+      hint: `take a smaller learning rate, warm it up, or clip gradients (clipNorm)${kept}`,
     })
   }
 }

@@ -194,17 +194,38 @@ export function checkFits(
   { memory, batchSize, settings }: PreparedTraining,
   availableBytes = availableMemoryBytes(),
 ): void {
-  if (memory.totalBytes <= availableBytes) return
-  const parts = Math.min(batchSize, settings.accumulate * 2)
-  const smaller = memory.stepBytes > memory.stateBytes
+  const { totalBytes, stateBytes, stepBytes, batchBytes, evaluationBytes, checkpointBytes } = memory
+  if (totalBytes <= availableBytes) return
+  const sizes = Object.entries({
+    state: stateBytes,
+    step: stepBytes,
+    batches: batchBytes,
+    validation: evaluationBytes,
+    checkpoint: checkpointBytes,
+  }).map(([name, sizeBytes]) => `${name} ${megabytes(sizeBytes)}`)
   throw new TalwegError({
     code: 'DOES_NOT_FIT',
     operation: 'train',
-    problem: `the training takes ${megabytes(memory.totalBytes)} and ${megabytes(availableBytes)} are free (state ${megabytes(memory.stateBytes)}, step ${megabytes(memory.stepBytes)}, validation ${megabytes(memory.evaluationBytes)}, checkpoint ${megabytes(memory.checkpointBytes)})`,
-    hint: smaller
-      ? `work through a batch in smaller parts (--set accumulate=${parts}), take a smaller batch, or recompute parts of the model in its backward pass (remat)`
-      : 'most of it is the state: take a smaller model, or an optimiser with less of its own (optim.sgd, optim.lion)',
+    problem: `the training takes ${megabytes(totalBytes)} and ${megabytes(availableBytes)} are free (${sizes.join(', ')})`,
+    hint: whatWouldFit(memory, batchSize, settings.accumulate, availableBytes),
   })
+}
+
+/** A step's own memory shrinks with the number of parts that its batch is worked through in; the state does not. */
+function whatWouldFit(
+  { stateBytes, stepBytes, totalBytes }: MemoryNeed,
+  batchSize: number,
+  accumulate: number,
+  availableBytes: number,
+): string {
+  const leftForStep = availableBytes - (totalBytes - stepBytes)
+  if (leftForStep <= 0 && stateBytes >= stepBytes)
+    return 'most of it is the state: take a smaller model, or an optimiser with less of its own (optim.sgd, optim.lion)'
+  let parts = leftForStep <= 0 ? Infinity : Math.ceil((accumulate * stepBytes) / leftForStep)
+  while (parts <= batchSize && batchSize % parts !== 0) parts++
+  const smallerParts =
+    parts > batchSize ? '' : `work through a batch in smaller parts (--accumulate ${parts} or more), `
+  return `${smallerParts}take a smaller batch, or recompute parts of the model in its backward pass (remat)`
 }
 
 function megabytes(sizeInBytes: number): string {
