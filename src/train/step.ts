@@ -81,6 +81,7 @@ export function buildTrainingStep<M extends Module>(training: TracedTraining<M>)
   const { model, optimizer, batch } = training
   const parameters = model.namedParameters()
   const stateTypes = stateTypesOf(parameters, optimizer)
+  refuseSharedNames(batch, stateTypes)
   const inputs = [...Array.from(stateTypes, ([name, type]) => ({ name, type })), ...batch]
   let state: Record<string, string | undefined> = {}
   const graph = traceNamed('step', inputs, (tensors) => {
@@ -93,6 +94,18 @@ export function buildTrainingStep<M extends Module>(training: TracedTraining<M>)
   })
   const outputs = graph.results.map(({ name }) => name).filter((name) => !Object.values(state).includes(name))
   return { graph, state, stateTypes, inputs: batch.map(({ name }) => name), outputs }
+}
+
+/** State and batches are a graph's inputs by name, so no name may be of both. */
+function refuseSharedNames(batch: readonly NamedType[], stateTypes: ReadonlyMap<string, TensorType>): void {
+  const shared = batch.find(({ name }) => stateTypes.has(name))
+  if (shared === undefined) return
+  throw new TalwegError({
+    code: 'INVALID_TRAINING',
+    operation: 'model',
+    problem: `"${shared.name}" is a parameter of the model and a tensor of the batch`,
+    hint: 'give one of them another name',
+  })
 }
 
 function stateTypesOf(parameters: ReadonlyMap<string, AnyParameter>, optimizer: Optimizer): Map<string, TensorType> {

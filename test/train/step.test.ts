@@ -103,6 +103,14 @@ function assertClose(
   }
 }
 
+test('a name that is both a parameter’s and a batch’s is refused', () => {
+  const batch = [{ name: 'mlp.layers.0.weight', type: tensorType('f32', [batchSize, 5]) }, ...training().batch]
+  assert.throws(() => buildTrainingStep(training({ batch })), {
+    code: 'INVALID_TRAINING',
+    message: /"mlp\.layers\.0\.weight" is a parameter of the model and a tensor of the batch/,
+  })
+})
+
 forEachEngine('the training step', (engine) => {
   test('many steps in one call are the same bits as one by one', async () => {
     const [together, apart] = [await load(training(), engine), await load(training(), engine)]
