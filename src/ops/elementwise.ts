@@ -112,9 +112,12 @@ export function silu<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<
   return apply('multiply', [x, sigmoid(x)], {})
 }
 
-/** log(1 + exp(x)), without overflow: max(x, 0) + log1p(exp(-|x|)). */
+/**
+ * log(1 + exp(x)), without overflow: max(x, 0) + log1p(exp(-|x|)), with -|x| as min(-x, x). At 0 the derivatives of max
+ * and min are those of 0 and x, which make 0 + 1/2; that of |x| would leave nothing.
+ */
 export function softplus<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-  return apply('add', [relu(x), log1p(exp(negate(abs(x))))], {})
+  return apply('add', [relu(x), log1p(exp(apply('minimum', [negate(x), x], {})))], {})
 }
 
 export function clamp(x: AnyTensor, low: Operand, high: Operand): AnyTensor {

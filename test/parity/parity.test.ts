@@ -1,35 +1,18 @@
 /** Talweg against PyTorch: the same weights and batches give the same loss, gradients and 20 steps, to 1e-5. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatType, type TensorData, type TensorType } from '../../src/core/shape.js'
+import type { TensorData, TensorType } from '../../src/core/shape.js'
 import { compileGraph } from '../../src/compile/index.js'
 import type { Engine, EngineBuffer } from '../../src/engine/engine.js'
 import { adamw, sgd, type Optimizer } from '../../src/optim/index.js'
 import { forEachEngine } from '../engines/support/engines.js'
+import { assertAgrees, assertNumberAgrees } from './agree.js'
 import { readFixture, type Fixture, type ModelName, type OptimizerName } from './fixture.js'
 import { parityModels } from './models.js'
 import { initialState, traceGradients, traceStep } from './step.js'
 
-const allowed = 1e-5
 /** Its gradient is zero, so that nothing but rounding is in it, which Adam divides by its own size (fixtures/README.md). */
 const isKeyBias = (name: string): boolean => name.endsWith('attention.key.bias')
-
-/** The largest difference is at most `allowed` of the largest number. */
-function assertAgrees(actual: TensorData, expected: TensorData, what: string): void {
-  assert.equal(formatType(actual), formatType(expected), what)
-  const largest = Array.from(expected.data, Math.abs).reduce((most, size) => Math.max(most, size), 0)
-  Array.from(expected.data).forEach((value, index) => {
-    const difference = Math.abs(actual.data[index] - value)
-    assert.ok(
-      difference <= allowed * largest,
-      `${what}: element ${index} is ${actual.data[index]}, not ${value} (largest ${largest})`,
-    )
-  })
-}
-
-function assertLossAgrees(actual: TensorData, expected: number, what: string): void {
-  assert.ok(Math.abs(actual.data[0] - expected) <= allowed * expected, `${what} is ${actual.data[0]}, not ${expected}`)
-}
 
 async function checkGradients(engine: Engine, modelName: ModelName): Promise<void> {
   const fixture = await readFixture(modelName)
@@ -41,7 +24,7 @@ async function checkGradients(engine: Engine, modelName: ModelName): Promise<voi
   const parameters = new Map([...startOf(types, fixture), ...Object.entries(batch)])
   const wanted = Object.fromEntries(program.inputs.map(({ name }) => [name, parameters.get(name)!]))
   const { loss, ...found } = await executable.run(wanted)
-  assertLossAgrees(loss, fixture.loss, 'the loss')
+  assertNumberAgrees(loss, fixture.loss, 'the loss')
   const expected = fixture.group('gradients')
   assert.deepEqual(Object.keys(found).toSorted(), [...expected.keys()].toSorted())
   for (const [name, gradient] of expected) {
@@ -75,7 +58,7 @@ async function checkSteps(engine: Engine, modelName: ModelName, optimizerName: O
   const executable = await engine.load(program, buffers)
   for (let index = 0; index < fixture.steps; index++) {
     const { loss } = await executable.run(fixture.batch(index))
-    assertLossAgrees(loss, fixture.losses[optimizerName][index], `the loss of step ${index}`)
+    assertNumberAgrees(loss, fixture.losses[optimizerName][index], `the loss of step ${index}`)
   }
   for (const [name, expected] of fixture.group(optimizerName)) {
     if (optimizerName === 'adamw' && isKeyBias(name)) continue
