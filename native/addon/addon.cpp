@@ -6,6 +6,7 @@
 
 #include "addon/convert.h"
 #include "engine/engine.h"
+#include "engine/peaks.h"
 
 namespace talweg::addon {
 namespace {
@@ -50,7 +51,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
         {InstanceMethod("describe", &EngineWrap::describe), InstanceMethod("allocate", &EngineWrap::allocate),
          InstanceMethod("read", &EngineWrap::read), InstanceMethod("write", &EngineWrap::write),
          InstanceMethod("scratchBytes", &EngineWrap::scratchBytes), InstanceMethod("load", &EngineWrap::load),
-         InstanceMethod("run", &EngineWrap::run), InstanceMethod("findNonFinite", &EngineWrap::findNonFinite)});
+         InstanceMethod("run", &EngineWrap::run), InstanceMethod("findNonFinite", &EngineWrap::findNonFinite),
+         InstanceMethod("measurePeaks", &EngineWrap::measurePeaks)});
   }
 
   // (threads, target)
@@ -200,16 +202,20 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     });
   }
 
-  // (executable, inputs, outputs, steps) -> promise
+  // (executable, inputs, outputs, steps, marks of the timeline or undefined) -> promise
   Napi::Value run(const Napi::CallbackInfo& info) {
+    const Timeline::Clock::time_point called = Timeline::Clock::now();
     std::vector<const char*> inputs;
     std::vector<char*> outputs;
     const auto given = info[1].As<Napi::Array>(), wanted = info[2].As<Napi::Array>();
     for (std::uint32_t i = 0; i < given.Length(); ++i) inputs.push_back(spanOf(given.Get(i)).data);
     for (std::uint32_t i = 0; i < wanted.Length(); ++i) outputs.push_back(spanOf(wanted.Get(i)).data);
     const std::int64_t steps = info[3].As<Napi::Number>().Int64Value();
-    return promise(info, [engine = engine_.get(), loaded = pointerOf<Loaded>(info[0]), inputs, outputs, steps] {
-      loaded->run(inputs, outputs, steps, engine->isStopped());
+    std::optional<Timeline> timeline;
+    if (!info[4].IsUndefined()) timeline.emplace(called, reinterpret_cast<double*>(spanOf(info[4]).data));
+    return promise(info, [engine = engine_.get(), loaded = pointerOf<Loaded>(info[0]), inputs, outputs, steps,
+                          timeline]() mutable {
+      loaded->run(inputs, outputs, steps, engine->isStopped(), timeline ? &*timeline : nullptr);
       return [](Napi::Env env) { return env.Undefined(); };
     });
   }
@@ -236,11 +242,24 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     });
   }
 
+  // () -> promise of { f32, bf16 or undefined, bytes }, all in a second
+  Napi::Value measurePeaks(const Napi::CallbackInfo& info) {
+    return promise(info, [engine = engine_.get()] {
+      return [peaks = talweg::measurePeaks(engine->machine())](Napi::Env env) -> Napi::Value {
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("f32", peaks.f32FlopsPerSecond);
+        if (peaks.bf16FlopsPerSecond) result.Set("bf16", *peaks.bf16FlopsPerSecond);
+        result.Set("bytes", peaks.bytesPerSecond);
+        return result;
+      };
+    });
+  }
+
   std::shared_ptr<Engine> engine_;
   Finished finished_;
   Hook hook_;
   bool isClosed_ = true;  // until it is whole
-  int numPending_ = 0;  // Node's thread only
+  int numPending_ = 0;    // Node's thread only
 };
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {

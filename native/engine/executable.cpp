@@ -158,19 +158,41 @@ void Executable::copyInputs(const std::vector<const char*>& inputs, std::int64_t
   }
 }
 
+void Executable::runInstructions() const {
+  for (const auto& tasks : tasks_) {
+    for (const Task& task : tasks) task();
+  }
+}
+
+void Executable::runInstructions(Timeline& timeline) const {
+  timeline.mark();
+  for (const auto& tasks : tasks_) {
+    for (const Task& task : tasks) task();
+    timeline.mark();
+  }
+}
+
+void Executable::copyResults(const std::vector<char*>& outputs, std::int64_t step) const {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const View view = viewOf(program_.outputs[i].value);
+    invariant(view.isContiguous(), "an output is row-major");
+    std::memcpy(outputs[i] + step * view.sizeBytes(), view.data, static_cast<std::size_t>(view.sizeBytes()));
+  }
+  for (const Copy& copy : stateCopies_) std::memcpy(copy.to, copy.from, copy.sizeBytes);
+}
+
 void Executable::run(const std::vector<const char*>& inputs, const std::vector<char*>& outputs, std::int64_t steps,
-                     const std::atomic<bool>& isStopped) {
+                     const std::atomic<bool>& isStopped, Timeline* timeline) {
   for (std::int64_t step = 0; step < steps && !isStopped; ++step) {
+    if (timeline != nullptr) timeline->mark();
     copyInputs(inputs, step);
-    for (const auto& tasks : tasks_) {
-      for (const Task& task : tasks) task();
+    if (timeline == nullptr) {
+      runInstructions();
+    } else {
+      runInstructions(*timeline);
     }
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const View view = viewOf(program_.outputs[i].value);
-      invariant(view.isContiguous(), "an output is row-major");
-      std::memcpy(outputs[i] + step * view.sizeBytes(), view.data, static_cast<std::size_t>(view.sizeBytes()));
-    }
-    for (const Copy& copy : stateCopies_) std::memcpy(copy.to, copy.from, copy.sizeBytes);
+    copyResults(outputs, step);
+    if (timeline != nullptr) timeline->mark();
   }
 }
 

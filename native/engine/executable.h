@@ -10,6 +10,7 @@
 #include "core/memory.h"
 #include "engine/builder.h"
 #include "engine/program.h"
+#include "engine/timeline.h"
 
 namespace talweg {
 
@@ -37,9 +38,10 @@ class Executable {
   Executable(const Machine& machine, Program program, std::vector<std::shared_ptr<Memory>> state);
 
   // `inputs` and `outputs` in the program's order; the outputs have a row for each step, and so have stepped inputs.
-  // Ends early, between two steps, once `isStopped`.
+  // Ends early, between two steps, once `isStopped`. `timeline`, if not null, is given marks for each step: when it
+  // begins, when each instruction begins, when the last one ends, when the step ends.
   void run(const std::vector<const char*>& inputs, const std::vector<char*>& outputs, std::int64_t steps,
-           const std::atomic<bool>& isStopped);
+           const std::atomic<bool>& isStopped, Timeline* timeline);
   // Runs one step, puts the state back, and names the first value that isn't finite.
   std::optional<NonFinite> findNonFinite(const std::vector<const char*>& inputs);
 
@@ -52,6 +54,9 @@ class Executable {
   View viewOf(int value) const;
   char* scratchFor(const Instruction& instruction, std::size_t* capacityBytes);
   void copyInputs(const std::vector<const char*>& inputs, std::int64_t step);
+  void runInstructions() const;
+  void runInstructions(Timeline& timeline) const;
+  void copyResults(const std::vector<char*>& outputs, std::int64_t step) const;
   std::optional<NonFinite> checkValue(int value, const std::string& label, const std::string& operation) const;
 
   struct Copy {

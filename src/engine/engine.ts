@@ -37,6 +37,37 @@ export interface Executable {
   findNonFinite(inputs: Readonly<Record<string, TensorData>>): Promise<NonFiniteFinding | undefined>
 }
 
+/** When the parts of a call happened, as the engine's own clock has it. */
+export interface CallTimes {
+  readonly steps: number
+  /**
+   * Seconds since the call was made, `marksPerStep` a step: when it began, when each instruction began, when the last one
+   * ended, when the step ended. Before the instructions inputs are taken in; after them outputs and new state are kept.
+   */
+  readonly marks: Float64Array
+}
+
+export interface TimedRun {
+  readonly outputs: Record<string, TensorData>
+  readonly times: CallTimes
+}
+
+/** What the machine reaches at best, measured by the engine. */
+export interface MachinePeaks {
+  /** Of matrix products, by the element type of their operands; only types that it has products of. */
+  readonly productFlopsPerSecond: { readonly f32: number; readonly bf16?: number }
+  /** To and from memory, beyond any cache. */
+  readonly bytesPerSecond: number
+}
+
+/** How an engine times itself. */
+export interface EngineProfiling {
+  /** What `Executable.run` does, to the same bits, with the times of its parts. */
+  run(executable: Executable, inputs: Readonly<Record<string, TensorData>>, options?: RunOptions): Promise<TimedRun>
+  /** Takes part of a second. Absent where an engine is too far from the machine for its peaks to mean anything. */
+  measurePeaks?(): Promise<MachinePeaks>
+}
+
 export interface Engine {
   readonly name: EngineName
   /** Composites that the engine runs by kernels of its own; the compiler takes all others apart. */
@@ -64,6 +95,8 @@ export interface Engine {
   allocate(type: TensorType, data?: TensorData): EngineBuffer
   /** @param state a buffer for each of the program's state entries, by name */
   load(program: Program, state: ReadonlyMap<string, EngineBuffer>): Promise<Executable>
+  /** Absent where instructions can't be told apart: the portable engine compiles many of them into one function. */
+  readonly profiling?: EngineProfiling
 }
 
 export interface EngineOptions {

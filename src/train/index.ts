@@ -2,6 +2,7 @@
 export { engineChoices, engineNames, openEngine, type EngineChoice } from './engines.js'
 export type { Ending } from './loop.js'
 export type { TrainingObserver, TrainingProgress, TrainingStart } from './observer.js'
+export { formatName, type Measure, type Profile, type ProfiledGroup } from './profile/index.js'
 export { defaultRunFolder, findRun, RunFolder, runsFolder, type RunDescription } from './run/folder.js'
 export { checkFits, prepareTraining, TrainingSession, type MemoryNeed, type PreparedTraining } from './session.js'
 export { settingNames, type Settings, type SettingsInput } from './settings.js'

@@ -8,6 +8,7 @@ import { formatType, type TensorData } from '../core/shape.js'
 import type { CheckpointWriter, JsonValue, LoadedCheckpoint } from './checkpoint/index.js'
 import type { Report } from './metrics/index.js'
 import type { TrainingObserver } from './observer.js'
+import type { Profiler } from './profile/index.js'
 import { newProgress, restoreProgress, saveProgress, type LoopProgress } from './progressState.js'
 import type { RunRecorder } from './run/recorder.js'
 import { describeSettings, tokensPerSample, type TrainingSession } from './session.js'
@@ -22,6 +23,8 @@ export interface LoopOptions {
   readonly observer: TrainingObserver
   readonly stop: StopListener
   readonly checkpoint: LoadedCheckpoint | undefined
+  /** Makes the calls, where the training is profiled. */
+  readonly profiler: Profiler | undefined
 }
 
 /** Why the loop ended. */
@@ -124,7 +127,8 @@ class Loop {
 
   #call({ inputs, steps }: Stack): Promise<Outputs> {
     this.#clock.startCall()
-    return this.#session.executable.run(inputs, { steps })
+    const { profiler } = this.#options
+    return profiler === undefined ? this.#session.executable.run(inputs, { steps }) : profiler.run(inputs, steps)
   }
 
   /** Takes in what a call gave. @throws DIVERGED */

@@ -1,6 +1,7 @@
 /** `train`: one training, in one run's folder, from the start or from its newest whole checkpoint to its end. */
 import { relative, resolve } from 'node:path'
 import { TalwegError } from '../core/errors.js'
+import type { EngineProfiling } from '../engine/engine.js'
 import {
   CheckpointWriter,
   loadNewestWhole,
@@ -11,6 +12,7 @@ import {
 import { runLoop, type Ending } from './loop.js'
 import { readReports, type Report } from './metrics/index.js'
 import type { TrainingObserver } from './observer.js'
+import { checkProfiling, Profiler, writeProfile, type Profile } from './profile/index.js'
 import { RunFolder } from './run/folder.js'
 import { RunLock } from './run/lock.js'
 import { RunRecorder } from './run/recorder.js'
@@ -29,12 +31,16 @@ export interface TrainOptions {
   /** The training file, to be kept with the run. */
   readonly file: string | undefined
   readonly observer: TrainingObserver
+  /** Whether to time each instruction, and to write `profile.json` and `trace.json`. */
+  readonly profile?: boolean
 }
 
 export interface TrainResult {
   readonly ending: Ending
   readonly folder: RunFolder
   readonly lastReport: Report | undefined
+  /** Where it was asked for and a step was done. */
+  readonly profile: Profile | undefined
   /** What was trained, still in the engine. Its data is closed. */
   readonly session: TrainingSession
 }
@@ -51,6 +57,7 @@ export async function train({
   resume,
   file,
   observer,
+  profile = false,
 }: TrainOptions): Promise<TrainResult> {
   const folder = new RunFolder(path)
   const hadRun = await folder.hasRun()
@@ -61,6 +68,7 @@ export async function train({
   const prepared = await prepareTraining(training, settings, notify)
   try {
     checkFits(prepared)
+    const profiling = profile ? checkProfiling(prepared.engine) : undefined
     await folder.prepare(resume)
     const lock = await RunLock.take(folder.path, notify)
     try {
@@ -70,6 +78,7 @@ export async function train({
         { file: file === undefined ? null : relative(resolve(path), resolve(file)), overrides: jsonOf(given) },
         resume,
         observer,
+        profiling,
       )
     } finally {
       await lock.release()
@@ -90,6 +99,7 @@ async function trainLocked(
   origin: Origin,
   resume: boolean,
   observer: TrainingObserver,
+  profiling: EngineProfiling | undefined,
 ): Promise<TrainResult> {
   await removeTemporaries(folder.checkpoints)
   const checkpoint = resume
@@ -105,7 +115,9 @@ async function trainLocked(
   })
   const step = checkpoint?.manifest.step ?? 0
   const writer = new CheckpointWriter(folder.checkpoints, settings.keep, checkpoint?.manifest.step)
+  const peaks = await profiling?.measurePeaks?.()
   const session = await TrainingSession.open(prepared, checkpoint)
+  const profiler = profiling && new Profiler(profiling, session.executable, peaks)
   const recorder = await RunRecorder.open(folder, step)
   const stop = new StopListener(({ reason }) =>
     observer.told(`${reason}: saving a checkpoint and stopping; again to stop at once`),
@@ -119,10 +131,12 @@ async function trainLocked(
     runFolder: folder.path,
   })
   try {
-    const ending = await runLoop({ session, writer, recorder, observer, stop, checkpoint })
+    const ending = await runLoop({ session, writer, recorder, observer, stop, checkpoint, profiler })
     await recorder.flush()
     if (ending.kind !== 'stopped') await recorder.draw()
-    return { ending, folder, lastReport: (await readReports(folder.metrics)).at(-1), session }
+    const hasSteps = profiler !== undefined && profiler.tally.steps > 0
+    const profile = hasSteps ? await writeProfile(profiler, session, folder.path, step) : undefined
+    return { ending, folder, lastReport: (await readReports(folder.metrics)).at(-1), profile, session }
   } finally {
     stop.close()
     await recorder.close()

@@ -7,6 +7,7 @@ import { defineCommand } from '../command.js'
 import { gatherSettings, settingFlags, settingSources } from '../flagGroups.js'
 import { badFlag, defineFlags } from '../flags.js'
 import { formatDuration, shortPath, type Output } from '../output.js'
+import { describeProfile } from '../profileTable.js'
 import { progressView } from '../progress.js'
 import { loadTraining } from '../trainingFile.js'
 import { textCodecOf } from '../text.js'
@@ -33,6 +34,11 @@ const flags = defineFlags({
     least: 1,
     describe: 'steps between checkpoints',
     defaultText: 'a tenth of the training',
+    group: run,
+  },
+  profile: {
+    kind: 'boolean',
+    describe: 'time each operation; a table at the end, profile.json and trace.json in the run’s folder',
     group: run,
   },
   keep: { kind: 'integer', least: 1, describe: 'checkpoints to keep', defaultText: '3', group: run },
@@ -72,11 +78,12 @@ export const train = defineCommand({
     const view = progressView(output)
     let result: TrainResult
     try {
-      result = await runTraining({ training, overrides, folder, resume, file, observer: view })
+      result = await runTraining({ training, overrides, folder, resume, file, observer: view, profile: values.profile })
     } finally {
       view.close()
     }
     output.message(describeEnding(result))
+    if (result.profile !== undefined) output.message(describeProfile(result.profile, result.folder.path))
     if (!output.isJson && result.ending.kind !== 'stopped') await showText(result, output)
     return exitCodeOf(result.ending)
   },

@@ -33,8 +33,12 @@ export interface NativeAddonEngine {
     inputs: readonly Uint8Array[],
     outputs: readonly Uint8Array[],
     steps: number,
+    /** Where the marks of a timed run go, see `CallTimes`. */
+    marks: Float64Array | undefined,
   ): Promise<void>
   findNonFinite(program: NativeProgram, inputs: readonly Uint8Array[]): Promise<NativeFinding | undefined>
+  /** FLOP/s of products of two element types, and bytes/s. */
+  measurePeaks(): Promise<{ readonly f32: number; readonly bf16?: number; readonly bytes: number }>
 }
 
 interface Addon {

@@ -10,8 +10,9 @@ import { invariant, TalwegError } from '../../core/errors.js'
 import type { CompositeName } from '../../core/operations.js'
 import { sizeBytes, tensorData, tensorType, type TensorData, type TensorType } from '../../core/shape.js'
 import { boundState, checkData, checkInputs } from '../boundary.js'
-import type { Engine, EngineBuffer, EngineOptions, Executable, NonFiniteFinding, RunOptions } from '../engine.js'
+import type { Engine, EngineBuffer, EngineOptions, EngineProfiling, Executable, MachinePeaks, NonFiniteFinding, RunOptions, TimedRun } from '../engine.js' // prettier-ignore
 import type { Instruction, InstructionOperation, Program, ProgramValue } from '../program.js'
+import { marksPerStep } from '../timeline.js'
 import { fromAddon, loadAddon, type NativeAddonEngine, type NativeMemory, type NativeProgram } from './addon.js'
 
 const composites: ReadonlySet<CompositeName> = new Set([
@@ -101,14 +102,28 @@ class NativeExecutable implements Executable {
     private readonly loaded: NativeProgram,
   ) {}
 
-  async run(inputs: Inputs, { steps }: RunOptions = {}): Promise<Record<string, TensorData>> {
+  run(inputs: Inputs, { steps }: RunOptions = {}): Promise<Record<string, TensorData>> {
+    return this.call(inputs, steps, undefined)
+  }
+
+  async runTimed(inputs: Inputs, { steps }: RunOptions = {}): Promise<TimedRun> {
+    const marks = new Float64Array((steps ?? 1) * marksPerStep(this.program))
+    const outputs = await this.call(inputs, steps, marks)
+    return { outputs, times: { steps: steps ?? 1, marks } }
+  }
+
+  private async call(
+    inputs: Inputs,
+    steps: number | undefined,
+    marks: Float64Array | undefined,
+  ): Promise<Record<string, TensorData>> {
     checkInputs(this.program, inputs, steps)
     const outputs = this.program.outputs.map(({ name, value }): [string, TensorData] => {
       const { dtype, shape } = this.program.values[value]
       return [name, tensorData(dtype, steps === undefined ? shape : [steps, ...shape])]
     })
     const into = outputs.map(([, data]) => bytesOf(data))
-    await this.guard(this.addon.run(this.loaded, this.inputBytes(inputs), into, steps ?? 1))
+    await this.guard(this.addon.run(this.loaded, this.inputBytes(inputs), into, steps ?? 1, marks))
     return Object.fromEntries(outputs)
   }
 
@@ -140,11 +155,13 @@ class NativeEngine implements Engine {
   readonly elementwiseComposites = elementwiseComposites
   readonly bfloat16Composites = bfloat16Composites
   readonly description: string
+  readonly profiling: EngineProfiling
 
   constructor(private readonly addon: NativeAddonEngine) {
     const { target, threads, onednn } = addon.describe()
     const processor = cpus()[0]?.model.trim() ?? 'unknown processor'
     this.description = `native: ${processor}, ${target}, ${threads} thread${threads === 1 ? '' : 's'}, oneDNN ${onednn}`
+    this.profiling = { run: runTimed, measurePeaks: () => this.measurePeaks() }
   }
 
   scratchBytes(instruction: Instruction, values: readonly ProgramValue[]): number {
@@ -175,6 +192,20 @@ class NativeEngine implements Engine {
       throw fromAddon(error, program.name)
     }
   }
+
+  private async measurePeaks(): Promise<MachinePeaks> {
+    try {
+      const { bytes, ...productFlopsPerSecond } = await this.addon.measurePeaks()
+      return { productFlopsPerSecond, bytesPerSecond: bytes }
+    } catch (error) {
+      throw fromAddon(error, 'native engine')
+    }
+  }
+}
+
+async function runTimed(executable: Executable, inputs: Inputs, options?: RunOptions): Promise<TimedRun> {
+  invariant(executable instanceof NativeExecutable, 'the native engine times executables of its own')
+  return executable.runTimed(inputs, options)
 }
 
 /**

@@ -9,8 +9,9 @@ import { isFloat } from '../../core/dtype.js'
 import { invariant } from '../../core/errors.js'
 import { numElements, tensorData, tensorType, type TensorData, type TensorType } from '../../core/shape.js'
 import { boundState, checkData, checkInputs } from '../boundary.js'
-import type { Engine, EngineBuffer, Executable, NonFiniteFinding, RunOptions } from '../engine.js'
+import type { Engine, EngineBuffer, Executable, NonFiniteFinding, RunOptions, TimedRun } from '../engine.js'
 import type { Program } from '../program.js'
+import { Timeline } from '../timeline.js'
 import { execute, operations } from './kernels/index.js'
 import { Memory } from './memory.js'
 import { fromHost, numbersOf, roundTo, toHost, type Numbers } from './tensor.js'
@@ -61,18 +62,29 @@ class ReferenceExecutable implements Executable {
   }
 
   async run(inputs: Inputs, { steps }: RunOptions = {}): Promise<Record<string, TensorData>> {
+    return this.runSteps(inputs, steps)
+  }
+
+  async runTimed(inputs: Inputs, { steps }: RunOptions = {}): Promise<TimedRun> {
+    const timeline = new Timeline(this.program, steps ?? 1)
+    return { outputs: this.runSteps(inputs, steps, timeline), times: timeline.times }
+  }
+
+  private runSteps(inputs: Inputs, steps: number | undefined, timeline?: Timeline): Record<string, TensorData> {
     checkInputs(this.program, inputs, steps)
     const outputs = this.program.outputs.map(({ name, value }): [string, TensorData] => {
       const { dtype, shape } = this.program.values[value]
       return [name, tensorData(dtype, steps === undefined ? shape : [steps, ...shape])]
     })
     for (let step = 0; step < (steps ?? 1); step++) {
-      this.runStep(inputs, step, () => false)
+      timeline?.mark()
+      this.runStep(inputs, step, () => false, timeline)
       this.program.outputs.forEach(({ value }, index) => {
         const { data } = this.memory.read(value)
         toHost(data, outputs[index][1], step * data.length)
       })
       this.keepState()
+      timeline?.mark()
     }
     return Object.fromEntries(outputs)
   }
@@ -91,7 +103,7 @@ class ReferenceExecutable implements Executable {
     return finding
   }
 
-  private runStep(inputs: Inputs, step: number, watch: Watch): void {
+  private runStep(inputs: Inputs, step: number, watch: Watch, timeline?: Timeline): void {
     const { program, memory } = this
     for (const { name, value } of program.state) {
       if (watch(value, `state ${name}`, 'parameter')) return
@@ -101,11 +113,13 @@ class ReferenceExecutable implements Executable {
       memory.write(value, fromHost(inputs[name], stepped ? step * count : 0, count))
       if (watch(value, `input ${name}`, 'parameter')) return
     }
+    timeline?.mark()
     for (const instruction of program.instructions) {
       const operands = instruction.inputs.map((input) => memory.read(input))
       const results = execute(instruction, operands, program.values)
       instruction.outputs.forEach((output, index) => memory.write(output, results[index]))
       if (instruction.outputs.some((output) => watch(output, instruction.label, instruction.operation))) return
+      timeline?.mark()
     }
   }
 
@@ -135,6 +149,12 @@ export function createReferenceEngine(): Engine {
         return buffer
       })
       return new ReferenceExecutable(program, buffers)
+    },
+    profiling: {
+      run: async (executable, inputs, options) => {
+        invariant(executable instanceof ReferenceExecutable, 'the reference engine times executables of its own')
+        return executable.runTimed(inputs, options)
+      },
     },
   }
 }
