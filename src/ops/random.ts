@@ -24,7 +24,7 @@ import {
   where,
   xor,
 } from './elementwise.js'
-import { constant, zeros } from './creation.js'
+import { constant, zeros, zerosLike } from './creation.js'
 import { apply } from './lift.js'
 import { concatenate, reshape, slice } from './movement.js'
 import { polynomial } from './polynomial.js'
@@ -139,7 +139,17 @@ export function bernoulli(shape: Shape, probability: number): Tensor<Shape, 'boo
 
 /** Zeroes each element with probability `rate` and divides the rest by 1 - rate, so that the mean stays. */
 export function dropout(x: AnyTensor, rate: number): AnyTensor {
+  if (!(rate >= 0 && rate <= 1)) {
+    throw new TalwegError({
+      code: 'INVALID_SETTING',
+      operation: 'dropout',
+      problem: `the rate is ${rate}, which is no probability`,
+      hint: 'give the share to drop, from 0 to 1',
+      place: currentPlace(),
+    })
+  }
   if (rate === 0) return x
+  if (rate === 1) return zerosLike(x) as AnyTensor
   return where(bernoulli(x.shape, 1 - rate), multiply(x, 1 / (1 - rate)), 0)
 }
 
