@@ -33,12 +33,22 @@ export interface GPTOptions {
   readonly tiedHead?: boolean
 }
 
-const initialSpread = 0.02
+/** Standard deviation that tables of tokens and positions start with. */
+const tableSpread = 0.02
+
+/**
+ * Standard deviation that matrices start with: GPT-2's 0.02 at the width of its smallest model, and at others what gives as
+ * large products. 0.02 itself makes a narrow model's blocks nearly do nothing for a long time.
+ */
+function matrixSpread(width: number): number {
+  return 0.02 * Math.sqrt(768 / width)
+}
 
 interface BlockOptions {
   readonly width: number
   readonly heads: number
   readonly dropout: number
+  readonly spread: number
   /** Standard deviation of the projections that end in the residual stream. */
   readonly residualSpread: number
 }
@@ -49,9 +59,9 @@ class FeedForward extends Module {
   readonly down: Linear
   readonly dropout: Dropout
 
-  constructor({ width, dropout, residualSpread }: BlockOptions) {
+  constructor({ width, dropout, spread, residualSpread }: BlockOptions) {
     super()
-    this.up = new Linear(width, 4 * width, { weightInitializer: normal(initialSpread), biasInitializer: zeros() })
+    this.up = new Linear(width, 4 * width, { weightInitializer: normal(spread), biasInitializer: zeros() })
     this.down = new Linear(4 * width, width, { weightInitializer: normal(residualSpread), biasInitializer: zeros() })
     this.dropout = new Dropout(dropout)
   }
@@ -71,14 +81,14 @@ class Block extends Module {
 
   constructor(options: BlockOptions) {
     super()
-    const { width, heads, dropout, residualSpread } = options
+    const { width, heads, dropout, spread, residualSpread } = options
     this.norm1 = new LayerNorm(width)
     this.attention = new MultiHeadAttention({
       width,
       heads,
       dropout,
       causal: true,
-      weightInitializer: normal(initialSpread),
+      weightInitializer: normal(spread),
       outputInitializer: normal(residualSpread),
     })
     this.norm2 = new LayerNorm(width)
@@ -119,12 +129,13 @@ export class GPT extends Module {
         place: currentPlace(),
       })
     }
-    const initializer = normal(initialSpread)
+    const initializer = normal(tableSpread)
     this.tokenEmbedding = new Embedding(vocabulary, width, { initializer })
     this.positionEmbedding = new Embedding(context, width, { initializer })
     this.dropout = new Dropout(dropout)
-    const residualSpread = initialSpread / Math.sqrt(2 * layers)
-    this.blocks = Array.from({ length: layers }, () => new Block({ width, heads, dropout, residualSpread }))
+    const spread = matrixSpread(width)
+    const block = { width, heads, dropout, spread, residualSpread: spread / Math.sqrt(2 * layers) }
+    this.blocks = Array.from({ length: layers }, () => new Block(block))
     this.finalNorm = new LayerNorm(width)
     this.head = tiedHead ? undefined : new Linear(width, vocabulary, { bias: false, weightInitializer: initializer })
     this.options = options
