@@ -4,7 +4,7 @@
  */
 import type { Options } from 'yargs'
 import { TalwegError } from '../core/errors.js'
-import { nearest } from '../train/nearest.js'
+import { nearest } from '../core/nearest.js'
 
 export interface Flag {
   readonly kind: 'text' | 'integer' | 'number' | 'boolean' | 'list'

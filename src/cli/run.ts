@@ -1,11 +1,11 @@
 /** Runs one command line: finds the command, reads its flags, turns whatever it throws into a message and an exit code. */
 import yargs from 'yargs'
 import { exitCodes, TalwegError } from '../core/errors.js'
+import { nearest } from '../core/nearest.js'
 import type { Command } from './command.js'
 import { commands } from './commands/index.js'
 import { reportFailure } from './failure.js'
 import { badFlag, readFlags, refuseBadBooleans, refuseUnknown, yargsHelp, yargsOptions, type Flags } from './flags.js'
-import { nearest } from '../train/nearest.js'
 import { Output } from './output.js'
 
 const jsonFlag = {

@@ -4,8 +4,8 @@
  */
 import { z } from 'zod'
 import { TalwegError } from '../core/errors.js'
+import { nearest } from '../core/nearest.js'
 import { engineChoices } from './engines.js'
-import { nearest } from './nearest.js'
 
 const count = z.number().int().min(1)
 const positive = z.number().positive()

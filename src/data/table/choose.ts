@@ -1,6 +1,6 @@
 /** Which columns of a table are features and which is the target, and what the target is to be predicted as. */
-import leven from 'leven'
 import { TalwegError } from '../../core/errors.js'
+import { nearest } from '../../core/nearest.js'
 import { nameOfKind, type TableColumn, type TableDescription } from './describe.js'
 import type { TargetDesign } from './design.js'
 import { maxClasses, type ColumnSurvey, type TableSurvey } from './survey.js'
@@ -54,14 +54,13 @@ function columnNamed({ columns, files }: TableDescription, name: string, what: s
 }
 
 export function unknownColumn(names: readonly string[], name: string, what: string, file: string): TalwegError {
-  const distance = (other: string) => leven(name.toLowerCase(), other.toLowerCase())
-  const [nearest] = [...names].sort((a, b) => distance(a) - distance(b))
+  const meant = nearest(name, names)
   const all = names.slice(0, 12).join(', ') + (names.length > 12 ? ', …' : '')
   return new TalwegError({
     code: 'INVALID_DATA',
     operation: 'table',
     problem: `${what} "${name}" is no column of the table, which has ${all}`,
-    hint: `did you mean "${nearest}"`,
+    hint: meant === undefined ? undefined : `did you mean "${meant}"`,
     place: { file },
   })
 }
