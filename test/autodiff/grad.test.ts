@@ -1,7 +1,7 @@
 /** `grad` and its kin: trees, what counts as a constant, ties, and what is refused. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { grad, gradients, stopGradient, valueAndGrad } from '../../src/autodiff/index.js'
+import { grad, gradients, remat, stopGradient, valueAndGrad } from '../../src/autodiff/index.js'
 import { TalwegError } from '../../src/core/errors.js'
 import type { TensorData } from '../../src/core/shape.js'
 import { trace, type AnyTensor } from '../../src/graph/index.js'
@@ -133,4 +133,29 @@ test('a result that is a whole number is refused, with what to do about it', asy
   const refused = run([i32([1, 2])], (x) => [grad((y: AnyTensor) => ops.sum(y))(x)])
   await assert.rejects(refused, isMismatch(/grad: the result is i32\[\], not a floating-point scalar/))
   await assert.rejects(refused, (error: TalwegError) => error.hint === 'convert it to f32')
+})
+
+test('a derivative that is asked for inside a nested trace is computed there, through decompositions too', async () => {
+  const x = f64([0.3, -0.7, 1.2])
+  const weights = f64([1, 2, 3])
+  const slope = (input: AnyTensor, scale: AnyTensor): AnyTensor => {
+    const first = gradients(ops.sum(ops.multiply(ops.softmax(input), scale) as AnyTensor), [input])[0]
+    return ops.sum(ops.multiply(first, scale) as AnyTensor)
+  }
+  const types = [x, weights].map(({ dtype, shape }, index) => ({ name: `x${index}`, type: { dtype, shape } }))
+  // The second derivative goes through the decomposition of softmax's gradient.
+  const plain = trace('plain', types, (input, scale) => ({ y: gradients(slope(input, scale), [input])[0] }))
+  let numOutside = 0
+  const nested = trace('nested', types, (input, scale) => {
+    const first = slope(input, scale)
+    numOutside = first.value.node.id + 1
+    return {
+      y: remat((factor: AnyTensor) => ops.multiply(gradients(first, [input])[0], factor))(ops.full([3], 1, 'f64')),
+    }
+  })
+  assert.deepEqual(
+    nested.nodes.slice(numOutside).map(({ operation }) => operation),
+    ['constant', 'broadcastInDim', 'composite'],
+  )
+  assert.deepEqual(await evaluate(reference, nested, [x, weights]), await evaluate(reference, plain, [x, weights]))
 })

@@ -12,7 +12,7 @@ import { geluGradient } from '../../ops/composites/gelu.js'
 import { batchNormGradient, layerNormGradient, rmsNormGradient } from '../../ops/composites/normalisation.js'
 import { softmaxCrossEntropyGradient, softmaxGradient } from '../../ops/composites/softmax.js'
 import { exp, multiply, negate, square } from '../../ops/elementwise.js'
-import { optimizationBarrier } from '../../ops/structure.js'
+import { alias, optimizationBarrier } from '../../ops/structure.js'
 import { zeroDerivative, type Cotangent, type Rule, type RuleContext } from './rule.js'
 
 interface CompositeContext<N extends CompositeName> extends Omit<RuleContext<'composite'>, 'attributes'> {
@@ -88,10 +88,9 @@ function differentiate(
   inputs: readonly AnyTensor[],
 ): readonly Cotangent[] {
   const { node, cotangents, wants, pullBack } = context
-  const builder = GraphBuilder.of(inputs[0].value)
   // A fresh view of each operand, so that the cotangent by an operand is that of its use here alone.
-  const views = inputs.map((input) => builder.add('reshape', [input.value], { shape: input.shape })[0])
-  const results = inline(node.decomposition!, views, builder)
+  const views = inputs.map((input) => alias(input).value)
+  const results = inline(node.decomposition!, views, GraphBuilder.of(views[0]))
   const seeds = results.flatMap((result, index) => {
     const cotangent = cotangents[index]
     return cotangent === undefined ? [] : [{ value: result, cotangent }]
