@@ -1,0 +1,64 @@
+/**
+ * Writes what a case's peers start from: Talweg's initial weights, the first batches in the order in which Talweg sees them,
+ * and `work.json`, which says what the model is and how it is trained.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { loadTraining } from '../../../src/cli/trainingFile.js'
+import { sizeBytes, tensorData, type TensorData } from '../../../src/core/shape.js'
+import { BatchReader, type Batch, type DataSource } from '../../../src/data/index.js'
+import { GPT, MLP, type Module } from '../../../src/nn/index.js'
+import { writeSafetensors } from '../../../src/train/checkpoint/index.js'
+import { describeSettings, prepareTraining, TrainingSession } from '../../../src/train/session.js'
+
+/** Peers go through these again and again. */
+const maxBatches = 64
+const maxBytes = 32e6
+
+const { values } = parseArgs({
+  options: { file: { type: 'string', default: '' }, into: { type: 'string', default: '' } },
+})
+
+/** The first batches, each input's behind each other: `[batches, batch, …]`. */
+function firstBatches(source: DataSource, seed: number, batchSize: number): Batch {
+  const bytes = Object.values(source.element).reduce((sum, type) => sum + sizeBytes(type), 0) * batchSize
+  const numBatches = Math.max(1, Math.min(maxBatches, Math.floor(maxBytes / bytes)))
+  const reader = new BatchReader(source, { seed, batchSize })
+  const stacks: Record<string, TensorData> = {}
+  for (let index = 0; index < numBatches; index++) {
+    for (const [name, { dtype, shape, data }] of Object.entries(reader.nextSync())) {
+      stacks[name] ??= tensorData(dtype, [numBatches, ...shape])
+      stacks[name].data.set(data as never, index * data.length)
+    }
+  }
+  return stacks
+}
+
+function describeModel(model: Module): { model: string; options: object } {
+  if (model instanceof GPT) return { model: 'gpt', options: model.options }
+  if (model instanceof MLP) return { model: 'mlp', options: {} }
+  return { model: model.constructor.name.toLowerCase(), options: {} }
+}
+
+async function prepare(file: string, into: string): Promise<void> {
+  const training = await loadTraining(file)
+  const settings = training.settings({ engine: 'native' })
+  const prepared = await prepareTraining(training, settings, (message) => console.error(message))
+  const { model: weights } = await (await TrainingSession.open(prepared)).copyState()
+  const batches = firstBatches(prepared.source, settings.seed, prepared.batchSize)
+  const { optimizer, learningRate } = describeSettings(prepared)
+  mkdirSync(into, { recursive: true })
+  await writeSafetensors(path.join(into, 'weights.safetensors'), weights)
+  await writeSafetensors(path.join(into, 'batches.safetensors'), new Map(Object.entries(batches)))
+  const work = {
+    ...describeModel(prepared.model),
+    inputs: prepared.step.inputs,
+    batchSize: prepared.batchSize,
+    optimizer: { ...(optimizer as object), learningRate },
+  }
+  writeFileSync(path.join(into, 'work.json'), `${JSON.stringify(work, null, 2)}\n`)
+  await prepared.source.close()
+}
+
+await prepare(path.resolve(values.file), path.resolve(values.into))

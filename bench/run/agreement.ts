@@ -1,0 +1,45 @@
+/** Whether two systems compute the same: their losses over the first steps, from the same weights on the same batches. */
+import { TalwegError } from '../../src/core/errors.js'
+import type { Precision } from '../cases/index.js'
+
+export type LossAt = readonly [step: number, loss: number]
+
+/** Largest difference between losses, as a part of the loss. In bf16 two orders of rounding already differ by 2^-8. */
+export const allowedDifference: { readonly [P in Precision]: number } = { f32: 1e-4, bf16: 1e-2 }
+
+/** Over the steps whose losses both have told. */
+export function largestDifference(left: readonly LossAt[], right: readonly LossAt[]): { step: number; part: number } {
+  const byStep = new Map(left)
+  let worst = { step: 0, part: -1 }
+  for (const [step, loss] of right) {
+    const other = byStep.get(step)
+    if (other === undefined) continue
+    const difference = Math.abs(loss - other) / Math.abs(other)
+    const part = Number.isFinite(difference) ? difference : Infinity
+    if (part > worst.part) worst = { step, part }
+  }
+  return worst
+}
+
+/** @throws ENGINE_FAILED where they differ, or where no step can be compared */
+export function checkAgreement(
+  where: string,
+  name: string,
+  expected: readonly LossAt[],
+  found: readonly LossAt[],
+  precision: Precision,
+): number {
+  const { step, part } = largestDifference(expected, found)
+  const fail = (problem: string): never => {
+    throw new TalwegError({ code: 'ENGINE_FAILED', operation: 'bench', problem: `${where}: ${problem}` })
+  }
+  if (step === 0) fail(`${name} tells no loss of a step whose loss Talweg tells`)
+  if (part > allowedDifference[precision]) {
+    const shown = (losses: readonly LossAt[]): string => JSON.stringify(losses.slice(0, 20))
+    fail(
+      `${name} does not compute the same as Talweg: at step ${step} the losses differ by ${part.toExponential(1)} of ` +
+        `the loss, and ${allowedDifference[precision]} is allowed.\n  Talweg ${shown(expected)}\n  ${name} ${shown(found)}`,
+    )
+  }
+  return part
+}
