@@ -120,6 +120,21 @@ forEachEngine('layers as PyTorch has them', (engine) => {
     })
   }
 
+  test('a row that may look at nothing mixes nothing, and nothing comes back through it', async () => {
+    const given = new Map(givenOf('attention masked'))
+    const mask = given.get('mask')!
+    const [numRows, width] = [mask.shape[2], 4 * 6]
+    mask.data.fill(0, 0, numRows)
+    const results = await run(engine, makers['attention']({ causal: false } as never, 'attention'), given)
+    const firstRow = (key: string): number[] => Array.from(results[key].data.slice(0, width), (value) => value + 0)
+    assert.deepEqual(
+      firstRow('output'),
+      Array.from({ length: width }, () => 0),
+    )
+    assert.deepEqual(firstRow('gradients/0'), firstRow('output'))
+    for (const { data } of Object.values(results)) assert.ok(Array.from(data).every(Number.isFinite))
+  })
+
   test('batch norm’s running statistics after three batches', async () => {
     const name = 'batchNorm evaluated'
     const tensors = tensorsOf(name, '')
