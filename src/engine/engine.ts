@@ -11,8 +11,12 @@ export type EngineName = 'reference' | 'native' | 'portable'
 /** Memory of an engine that outlives calls: a parameter, an optimiser slot. Freed when nobody holds it. */
 export interface EngineBuffer {
   readonly type: TensorType
-  /** A copy of what it holds, taken between calls. */
-  read(): Promise<TensorData>
+  /**
+   * A copy of what it holds, taken between calls.
+   *
+   * @param into memory for it, of the buffer's type; new memory by default
+   */
+  read(into?: TensorData): Promise<TensorData>
   write(data: TensorData): Promise<void>
 }
 

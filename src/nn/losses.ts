@@ -68,7 +68,7 @@ export function crossEntropy(
   const { labelSmoothing = 0, ignoredTarget } = options
   const numClasses = logits.shape[logits.rank - 1]
   const rows = reshape(logits, [-1, numClasses])
-  const classes = reshape(targets, [rows.shape[0]]) as Tensor<Shape, 'i32'>
+  const classes = reshape(targets, [rows.shape[0]]) as AnyTensor as Tensor<Shape, 'i32'>
   const losses = softmaxCrossEntropy(rows, classes, { labelSmoothing, ignoredTarget: ignoredTarget ?? null })
   if (ignoredTarget === undefined) return meanOf(losses)
   return new Mean(sum(losses), countTrue(notEqual(classes as AnyTensor, ignoredTarget) as Tensor<Shape, 'bool'>))
@@ -90,10 +90,10 @@ export function huber(predictions: AnyTensor, targets: AnyTensor, delta = 1): Me
 /** Mean of -(t log σ(x) + (1 - t) log(1 - σ(x))) from logits x, without overflow: softplus(x) - t x. */
 export function binaryCrossEntropy(logits: AnyTensor, targets: AnyTensor): Mean {
   const wanted = convert(targets, logits.dtype as 'f32')
-  return meanOf(subtract(softplus(logits), multiply(logits, wanted)))
+  return meanOf(subtract(softplus(logits), multiply(logits, wanted as AnyTensor)))
 }
 
 /** Share of rows whose largest logit is the target's. */
 export function accuracy(logits: AnyTensor, targets: Tensor<Shape, 'i32'>): Mean {
-  return meanOf(convert(equal(argmax(logits), targets) as Tensor<Shape, DType>, 'f32'))
+  return meanOf(convert(equal(argmax(logits) as AnyTensor, targets) as Tensor<Shape, DType>, 'f32'))
 }

@@ -206,7 +206,7 @@ export function maxPoolGradient(dy: AnyTensor, x: AnyTensor, y: AnyTensor, attri
       const isChosen = equal(chosen, index) as Tensor<Shape, 'bool'>
       return putBack(where(isChosen, outer, 0), place, operand.shape, attributes)
     })
-    const sum = shares.reduce((total, share) => add(total, share), zerosLike(operand))
+    const sum = shares.reduce((total, share) => add(total, share) as AnyTensor, zerosLike(operand) as AnyTensor)
     return [sum]
   })
   return result

@@ -9,7 +9,7 @@ export function full<const S extends Shape, D extends DType = 'f32'>(
   value: number,
   dtype: D = 'f32' as D,
 ): Tensor<S, D> {
-  return fullOf(shape, value, dtype) as Tensor<S, D>
+  return fullOf(shape, value, dtype) as AnyTensor as Tensor<S, D>
 }
 
 export function zeros<const S extends Shape, D extends DType = 'f32'>(shape: S, dtype: D = 'f32' as D): Tensor<S, D> {
@@ -30,7 +30,7 @@ export function constant<const S extends Shape, D extends DType = 'f32'>(
   shape: S,
   dtype: D = 'f32' as D,
 ): Tensor<S, D> {
-  return constantOf(tensorData(dtype, shape, values)) as Tensor<S, D>
+  return constantOf(tensorData(dtype, shape, values)) as AnyTensor as Tensor<S, D>
 }
 
 export function constantOf(value: TensorData): AnyTensor {

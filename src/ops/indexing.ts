@@ -27,8 +27,11 @@ export function takeAlongLast<D extends DType>(x: Tensor<Shape, D>, indices: Ten
   const numRows = indices.shape.reduce((product, size) => product * size, 1)
   const rows = reshape(x, [numRows, x.shape[x.rank - 1]])
   // A gather's slices must fit in its operand, and nothing fits where there is no row.
-  if (numRows === 0) return reshape(slice(rows, [0, 0], [0, 0]), indices.shape) as Tensor<Shape, D>
-  const starts = concatenate([iota([numRows, 1]), expandDim(reshape(indices, [numRows]), 1)], 1)
+  if (numRows === 0) return reshape(slice(rows, [0, 0], [0, 0]), indices.shape) as AnyTensor as Tensor<Shape, D>
+  const starts = concatenate(
+    [iota([numRows, 1]) as AnyTensor, expandDim(reshape(indices, [numRows]), 1) as AnyTensor],
+    1,
+  )
   const taken = apply('gather', [rows, starts], {
     offsetDims: [],
     collapsedSliceDims: [0, 1],
@@ -46,8 +49,8 @@ export function oneHot<D extends DType = 'f32'>(
   dtype: D = 'f32' as D,
 ): Tensor<Shape, D> {
   const shape = [...indices.shape, numClasses]
-  const classes = iota(shape, indices.rank)
-  return convert(equal(expandDim(indices, -1), classes) as Tensor<Shape, 'bool'>, dtype)
+  const classes = iota(shape, indices.rank) as AnyTensor
+  return convert(equal(expandDim(indices, -1) as AnyTensor, classes) as Tensor<Shape, 'bool'>, dtype)
 }
 
 /** Adds `updates` [...batch, ...rest] to the rows of `x` that `indices` [...batch] name; out of range are dropped. */
@@ -68,5 +71,5 @@ export function addToRows<D extends DType>(
 /** Whether row r of a [rows, columns] table may look at column c: c <= r + offset. */
 export function lowerTriangle(rows: number, columns: number, offset = 0): Tensor<Shape, 'bool'> {
   const shape: Shape = [rows, columns]
-  return lessEqual(iota(shape, 1), add(iota(shape, 0), offset) as AnyTensor) as Tensor<Shape, 'bool'>
+  return lessEqual(iota(shape, 1) as AnyTensor, add(iota(shape, 0), offset) as AnyTensor) as Tensor<Shape, 'bool'>
 }

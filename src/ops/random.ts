@@ -101,7 +101,7 @@ const fractionBits = 24
 
 /** Uniform in [0, 1), a multiple of 2⁻²⁴. */
 export function uniformFromBits(words: Tensor<Shape, 'u32'>, dtype: FloatDType = 'f32'): AnyTensor {
-  return multiply(convert(shiftRightLogical(words, 32 - fractionBits), dtype), 2 ** -fractionBits)
+  return multiply(convert(shiftRightLogical(words, 32 - fractionBits) as AnyTensor, dtype), 2 ** -fractionBits)
 }
 
 /** Standard normal, by Box and Muller's transform of two uniforms. */
@@ -134,7 +134,7 @@ export function normal(shape: Shape, dtype: FloatDType = 'f32'): AnyTensor {
 
 /** True with probability `probability`, each element by itself. */
 export function bernoulli(shape: Shape, probability: number): Tensor<Shape, 'bool'> {
-  return less(uniform(shape), probability) as Tensor<Shape, 'bool'>
+  return less(uniform(shape), probability) as AnyTensor as Tensor<Shape, 'bool'>
 }
 
 /** Zeroes each element with probability `rate` and divides the rest by 1 - rate, so that the mean stays. */
@@ -149,7 +149,7 @@ export function dropout(x: AnyTensor, rate: number): AnyTensor {
     })
   }
   if (rate === 0) return x
-  if (rate === 1) return zerosLike(x)
+  if (rate === 1) return zerosLike(x) as AnyTensor
   return where(bernoulli(x.shape, 1 - rate), multiply(x, 1 / (1 - rate)), 0)
 }
 

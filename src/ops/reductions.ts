@@ -64,7 +64,7 @@ export function any(x: Tensor<Shape, 'bool'>, dims?: Dims, options: ReduceOption
 
 export function mean<D extends DType>(x: Tensor<Shape, D>, dims?: Dims, options: ReduceOptions = {}): Tensor<Shape, D> {
   const count = numElements(resolveDims('mean', x, dims).map((dim) => x.shape[dim]))
-  return divide(sum(x, dims, options), count) as Tensor<Shape, D>
+  return divide(sum(x, dims, options), count) as AnyTensor as Tensor<Shape, D>
 }
 
 /** The mean of the squared distance to the mean (divided by n, not n - 1). */
@@ -73,7 +73,7 @@ export function variance<D extends DType>(
   dims?: Dims,
   options: ReduceOptions = {},
 ): Tensor<Shape, D> {
-  const centred = subtract(x, mean(x, dims, { keepDims: true }) as AnyTensor) as Tensor<Shape, D>
+  const centred = subtract(x, mean(x, dims, { keepDims: true }) as AnyTensor) as AnyTensor as Tensor<Shape, D>
   return mean(square(centred), dims, options)
 }
 
@@ -89,7 +89,7 @@ export function logSumExp(x: AnyTensor, dims?: Dims, { keepDims = false }: Reduc
 /** The place of the largest element along `dim`, the first one where there are several; `i32`. */
 export function argmax(x: AnyTensor, dim = -1): Tensor<Shape, 'i32'> {
   const at = resolveDim('argmax', x, dim)
-  const isLargest = equal(x, max(x, at, { keepDims: true })) as Tensor<Shape, 'bool'>
+  const isLargest = equal(x, max(x, at, { keepDims: true }) as AnyTensor) as Tensor<Shape, 'bool'>
   const places = iota(x.shape, at)
   const none = broadcastTo(scalar(x.shape[at], 'i32'), x.shape)
   return min(where(isLargest, places, none), at) as Tensor<Shape, 'i32'>
@@ -102,5 +102,8 @@ export function countTrue(x: Tensor<Shape, 'bool'>, dims?: Dims): Tensor<Shape, 
 
 /** The sum of squares over all tensors together: its root is the global norm that clipping looks at. */
 export function sumOfSquares(tensors: readonly AnyTensor[]): AnyTensor {
-  return tensors.reduce((total, tensor) => add(total, sum(square(tensor))), zeros([], tensors[0]?.dtype ?? 'f32'))
+  return tensors.reduce(
+    (total, tensor) => add(total, sum(square(tensor)) as AnyTensor),
+    zeros([], tensors[0]?.dtype ?? 'f32') as AnyTensor,
+  )
 }

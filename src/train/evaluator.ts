@@ -53,7 +53,7 @@ export function planEvaluation<M extends Module>(
   }))
   const extraBytes = parts.reduce((sum, part) => {
     const { peakBytes, stateBytes, inputBytes } = part.compiled.plan
-    return sum + peakBytes - stateBytes + inputBytes * (batchesPerCall(part) - 1)
+    return sum + peakBytes - stateBytes + inputBytes * batchesPerCall(part)
   }, 0)
   return { source, parts, extraBytes }
 }

@@ -66,7 +66,7 @@ class Loop {
 
   constructor(options: LoopOptions) {
     const { session, checkpoint, recorder } = options
-    const { settings, source, batchSize, totalSteps, optimizer } = session.prepared
+    const { settings, source, batchSize, totalSteps, optimizer, maxStepsPerCall } = session.prepared
     this.#session = session
     this.#options = options
     this.#totalSteps = totalSteps
@@ -80,7 +80,7 @@ class Loop {
     const position = this.#step * batchSize
     this.#supply = optimizer.fullBatch
       ? new WholeData(source)
-      : new StackedBatches(source, { seed: settings.seed, batchSize, position })
+      : new StackedBatches(source, { seed: settings.seed, batchSize, position, capacity: maxStepsPerCall })
     this.#perCall = new StepsPerCall(this.#supply.capacity)
     this.#clock = new Clock(recorder.previous?.secondsElapsed ?? 0)
   }

@@ -2,9 +2,10 @@
  * A training made ready: data open, model made, step compiled, memory checked, state in the engine. What is left is to
  * run steps (`loop.ts`); what is common to `train`, `inspect` and tests is here.
  */
-import { compileGraph, type CompiledProgram } from '../compile/index.js'
-import { invariant, TalwegError } from '../core/errors.js'
-import { formatType, numElements, sameType, tensorData, type TensorData } from '../core/shape.js'
+import { availableParallelism } from 'node:os'
+import { compileGraph, programCost, type CompiledProgram } from '../compile/index.js'
+import { TalwegError } from '../core/errors.js'
+import { formatType, numElements, sameType, sizeBytes, tensorData, type TensorData } from '../core/shape.js'
 import type { DataSource } from '../data/index.js'
 import type { Engine, EngineBuffer, Executable } from '../engine/engine.js'
 import type { Module } from '../nn/index.js'
@@ -14,7 +15,7 @@ import { openEngine } from './engines.js'
 import { batchTypes, Evaluator, planEvaluation, type EvaluationPlan } from './evaluator.js'
 import { availableMemoryBytes } from './memory.js'
 import type { Settings } from './settings.js'
-import { planStacks } from './stackedBatches.js'
+import { maxSteps, stepsToPlanFor } from './stepsPerCall.js'
 import {
   buildInitialization,
   buildTrainingStep,
@@ -38,6 +39,8 @@ export interface PreparedTraining {
   readonly step: StepGraph
   readonly compiled: CompiledProgram
   readonly evaluation: EvaluationPlan | undefined
+  /** Steps that a call of the engine has at most. */
+  readonly maxStepsPerCall: number
   readonly memory: MemoryNeed
 }
 
@@ -47,11 +50,13 @@ export interface MemoryNeed {
   readonly stateBytes: number
   /** Activations, gradients and all else that a step computes. */
   readonly stepBytes: number
-  /** Batches read ahead. */
+  /** Batches read ahead, and the engine's own of the step that it works on. */
   readonly batchBytes: number
   readonly evaluationBytes: number
   /** The copy of the state that a checkpoint is written from. */
   readonly checkpointBytes: number
+  /** The loaded programs themselves, and what Node's own heap grows by. */
+  readonly programBytes: number
   readonly totalBytes: number
 }
 
@@ -96,7 +101,12 @@ export async function prepareTraining(
     validation &&
     validationSize &&
     callUser('metrics', () => planEvaluation(parts, validation, validationSize, engine, precision))
-  const memory = memoryNeed(compiled, source, batchSize, optimizer.fullBatch, evaluation || undefined)
+  const batchBytes = batch.reduce((sum, { type }) => sum + sizeBytes(type), 0)
+  const maxStepsPerCall = optimizer.fullBatch
+    ? maxSteps
+    : stepsToPlanFor(programCost(compiled.program).total, batchBytes, settings.threads ?? availableParallelism())
+  const stackBytes = optimizer.fullBatch ? batchBytes : 2 * maxStepsPerCall * batchBytes
+  const memory = memoryNeed(compiled, stackBytes, evaluation || undefined)
   return {
     settings,
     source,
@@ -108,6 +118,7 @@ export async function prepareTraining(
     step,
     compiled,
     evaluation: evaluation || undefined,
+    maxStepsPerCall,
     memory,
   }
 }
@@ -166,20 +177,24 @@ function resolveSteps({ steps, epochs }: Settings, batchSize: number, { numSampl
   })
 }
 
-function memoryNeed(
-  compiled: CompiledProgram,
-  source: DataSource,
-  batchSize: number,
-  fullBatch: boolean,
-  evaluation: EvaluationPlan | undefined,
-): MemoryNeed {
+/**
+ * What a run takes beside its buffers, measured: garbage that V8 lets wait, and for each instruction its record, its
+ * primitive and that primitive's code.
+ */
+const runtimeBytes = 6e6
+const instructionBytes = 14e3
+
+function memoryNeed(compiled: CompiledProgram, stackBytes: number, evaluation: EvaluationPlan | undefined): MemoryNeed {
   const { peakBytes, stateBytes, inputBytes } = compiled.plan
+  const programs = [compiled, ...(evaluation?.parts ?? []).map((part) => part.compiled)]
+  const numInstructions = programs.reduce((sum, { program }) => sum + program.instructions.length, 0)
   const parts = {
     stateBytes,
     stepBytes: peakBytes - stateBytes - inputBytes,
-    batchBytes: fullBatch ? inputBytes : planStacks(source, batchSize).sizeBytes,
+    batchBytes: stackBytes + inputBytes,
     evaluationBytes: evaluation?.extraBytes ?? 0,
     checkpointBytes: stateBytes,
+    programBytes: runtimeBytes + instructionBytes * numInstructions,
   }
   return { ...parts, totalBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) }
 }
@@ -194,7 +209,7 @@ export function checkFits(
   { memory, batchSize, settings }: PreparedTraining,
   availableBytes = availableMemoryBytes(),
 ): void {
-  const { totalBytes, stateBytes, stepBytes, batchBytes, evaluationBytes, checkpointBytes } = memory
+  const { totalBytes, stateBytes, stepBytes, batchBytes, evaluationBytes, checkpointBytes, programBytes } = memory
   if (totalBytes <= availableBytes) return
   const sizes = Object.entries({
     state: stateBytes,
@@ -202,6 +217,7 @@ export function checkFits(
     batches: batchBytes,
     validation: evaluationBytes,
     checkpoint: checkpointBytes,
+    programs: programBytes,
   }).map(([name, sizeBytes]) => `${name} ${megabytes(sizeBytes)}`)
   throw new TalwegError({
     code: 'DOES_NOT_FIT',
@@ -238,52 +254,63 @@ export class TrainingSession {
   readonly executable: Executable
   readonly evaluator: Evaluator | undefined
   readonly #state: ReadonlyMap<string, EngineBuffer>
+  /** Where the state is copied to, by name. One place for all copies: V8 would let several wait to be collected. */
+  readonly #copies: Map<string, TensorData>
 
   private constructor(
     prepared: PreparedTraining,
     executable: Executable,
     evaluator: Evaluator | undefined,
     state: ReadonlyMap<string, EngineBuffer>,
+    copies: Map<string, TensorData>,
   ) {
     this.prepared = prepared
     this.executable = executable
     this.evaluator = evaluator
     this.#state = state
+    this.#copies = copies
   }
 
-  /** Allocates and fills the state, from a checkpoint or anew, and loads the programs. */
+  /**
+   * Allocates and fills the state, from a checkpoint or anew, and loads the programs.
+   *
+   * @param checkpoint its arrays become the session's own
+   */
   static async open(prepared: PreparedTraining, checkpoint?: LoadedCheckpoint): Promise<TrainingSession> {
     const { engine, step, compiled, evaluation } = prepared
-    const values = checkpoint === undefined ? await initialState(prepared) : restoredState(step, checkpoint)
+    const restored = checkpoint === undefined ? new Map<string, TensorData>() : restoredState(step, checkpoint)
     const state = new Map<string, EngineBuffer>()
-    for (const [name, type] of step.stateTypes) {
-      state.set(name, engine.allocate(type, values.get(name) ?? tensorData(type.dtype, type.shape)))
-      values.delete(name)
-    }
+    for (const [name, type] of step.stateTypes) state.set(name, engine.allocate(type, restored.get(name)))
+    if (checkpoint === undefined) await initialize(prepared, state)
     const executable = await engine.load(compiled.program, state)
     const evaluator = evaluation && (await Evaluator.load(evaluation, engine, state))
-    return new TrainingSession(prepared, executable, evaluator, state)
+    return new TrainingSession(prepared, executable, evaluator, state, restored)
   }
 
-  /** Copies of the state, as a checkpoint keeps it. To be called between steps. */
+  /**
+   * The state, as a checkpoint keeps it, in arrays that are written anew by the next call. To be called between steps.
+   */
   async copyState(): Promise<{ model: Map<string, TensorData>; optimizer: Map<string, TensorData> }> {
     const model = new Map<string, TensorData>()
     const optimizer = new Map<string, TensorData>()
-    for (const [name, buffer] of this.#state)
-      (isParameterState(name) ? model : optimizer).set(name, await buffer.read())
+    for (const [name, buffer] of this.#state) {
+      const copy = await buffer.read(this.#copies.get(name))
+      this.#copies.set(name, copy)
+      ;(isParameterState(name) ? model : optimizer).set(name, copy)
+    }
     return { model, optimizer }
   }
 }
 
-/** Parameters by their initialisers, drawn on the engine itself; everything else zero, and all well. */
-async function initialState({ model, settings, engine, step }: PreparedTraining): Promise<Map<string, TensorData>> {
-  const { program } = compileGraph(buildInitialization(model, settings.seed), engine)
-  const values = new Map(Object.entries(await (await engine.load(program, new Map())).run({})))
-  for (const [path, value] of values) {
-    const wanted = step.stateTypes.get(path)
-    invariant(wanted !== undefined && sameType(wanted, value), `the initialiser of ${path} gives ${formatType(value)}`)
-  }
-  return values.set(healthFlag, tensorData('bool', [], [1]))
+/** Parameters by their initialisers, drawn on the engine itself; everything else stays zero, and all is well. */
+async function initialize(
+  { model, settings, engine }: PreparedTraining,
+  buffers: ReadonlyMap<string, EngineBuffer>,
+): Promise<void> {
+  const { graph, state } = buildInitialization(model, settings.seed)
+  const { program } = compileGraph(graph, engine, { state, outputs: [] })
+  await (await engine.load(program, buffers)).run({})
+  await buffers.get(healthFlag)?.write(tensorData('bool', [], [1]))
 }
 
 function restoredState(

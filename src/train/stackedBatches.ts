@@ -4,8 +4,9 @@
  */
 import { invariant } from '../core/errors.js'
 import type { HostArray } from '../core/dtype.js'
-import { numElements, sizeBytes, type TensorData } from '../core/shape.js'
+import { numElements, type TensorData } from '../core/shape.js'
 import { allocateBatch, BatchReader, type Batch, type DataSource } from '../data/index.js'
+import { maxSteps } from './stepsPerCall.js'
 
 /** The batches of one call. */
 export interface Stack {
@@ -13,10 +14,6 @@ export interface Stack {
   /** `[steps, batch, …]`; good until the stack after the next is asked for. */
   readonly inputs: Batch
 }
-
-/** More than this is never wanted: steps that small are few bytes. */
-const maxStackBytes = 16 * 2 ** 20
-const maxSteps = 512
 
 /** Where the loop's batches come from. */
 export interface BatchSupply {
@@ -31,16 +28,8 @@ export interface StackedBatchesOptions {
   readonly batchSize: number
   /** The global sample position to start at. */
   readonly position: number
-}
-
-/** How many batches a stack holds, and what both stacks take. */
-export function planStacks(
-  source: DataSource,
-  batchSize: number,
-): { readonly capacity: number; readonly sizeBytes: number } {
-  const batchBytes = Object.values(source.element).reduce((sum, type) => sum + sizeBytes(type), 0) * batchSize
-  const capacity = Math.max(1, Math.min(maxSteps, Math.floor(maxStackBytes / Math.max(1, batchBytes))))
-  return { capacity, sizeBytes: 2 * batchBytes * capacity }
+  /** Batches that a stack holds. */
+  readonly capacity: number
 }
 
 export class StackedBatches implements BatchSupply {
@@ -52,13 +41,12 @@ export class StackedBatches implements BatchSupply {
   readonly #indices: Float64Array
   #turn = 0
 
-  constructor(source: DataSource, { seed, batchSize, position }: StackedBatchesOptions) {
+  constructor(source: DataSource, { seed, batchSize, position, capacity }: StackedBatchesOptions) {
     this.#source = source
     this.#batchSize = batchSize
     this.#reader = new BatchReader(source, { seed, batchSize, position, prefetch: 0 })
-    const plan = planStacks(source, batchSize)
-    this.capacity = plan.capacity
-    this.#stacks = [0, 1].map(() => allocateBatch(source.element, batchSize * this.capacity))
+    this.capacity = capacity
+    this.#stacks = [0, 1].map(() => allocateBatch(source.element, batchSize * capacity))
     this.#indices = new Float64Array(batchSize)
   }
 

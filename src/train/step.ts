@@ -348,14 +348,21 @@ export function buildEvaluation<M extends Module>(
   }
 }
 
-/** The first values of a model's parameters, by path: a graph without inputs. */
-export function buildInitialization(model: Module, seed: number): Graph {
-  return trace('initialization', [], () =>
+/** The first values of a model's parameters, which are its state: they are drawn where they stay, with no copy on the host. */
+export function buildInitialization(
+  model: Module,
+  seed: number,
+): { graph: Graph; state: Readonly<Record<string, string>> } {
+  const parameters = Array.from(model.namedParameters())
+  const inputs = parameters.map(([name, { type }]) => ({ name, type }))
+  const state = Object.fromEntries(parameters.map(([path]) => [path, `first ${path}`]))
+  const graph = trace('initialization', inputs, () =>
     Object.fromEntries(
-      Array.from(model.namedParameters(), ([path, { type, initializer }]) => [
-        path,
+      parameters.map(([path, { type, initializer }]) => [
+        state[path],
         reshape(initializer({ type, path, seed: scalar(seedWord(seed), 'u32') as AnyTensor }), type.shape) as AnyTensor,
       ]),
     ),
   )
+  return { graph, state }
 }

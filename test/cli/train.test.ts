@@ -313,7 +313,12 @@ test('inspect gives parameters, operations and the memory plan, and writes nothi
   const { totalBytes, availableBytes: _free, ...parts } = facts.memory
   assert.equal(
     totalBytes,
-    parts.stateBytes + parts.stepBytes + parts.batchBytes + parts.evaluationBytes + parts.checkpointBytes,
+    parts.stateBytes +
+      parts.stepBytes +
+      parts.batchBytes +
+      parts.evaluationBytes +
+      parts.checkpointBytes +
+      parts.programBytes,
   )
   const text = await talweg(folder, 'inspect', 'tiny.ts', '--all', ...onReference)
   assert.match(text.stdout, /planned peak/)

@@ -197,6 +197,14 @@ forEachEngine('state and steps', (engine) => {
     assert.deepEqual([...before.data], [0, 0, 0, 0])
   })
 
+  test('a buffer is read into memory that is given, of its own type', async () => {
+    const buffer = engine.allocate(vector, f32([1, 2, 3, 4]))
+    const into = f32([0, 0, 0, 0])
+    assert.equal(await buffer.read(into), into)
+    assert.deepEqual([...into.data], [1, 2, 3, 4])
+    await assert.rejects(buffer.read(f32([0, 0])), { code: 'SHAPE_MISMATCH' })
+  })
+
   test('what a call has returned is not touched by the next', async () => {
     const { executable } = await load(engine, program(), averagingState)
     const first = await executable.run({ x: row(0) })

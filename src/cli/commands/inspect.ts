@@ -146,15 +146,15 @@ function describeInstructions({ compiled: { program } }: PreparedTraining): stri
 }
 
 function describeMemory(memory: Facts['memory']): string {
-  const { stateBytes, stepBytes, batchBytes, evaluationBytes, checkpointBytes, totalBytes, availableBytes } = memory
   const rows = [
-    ['parameters and optimiser', formatBytes(stateBytes)],
-    ['step', formatBytes(stepBytes)],
-    ['batches', formatBytes(batchBytes)],
-    ['validation', formatBytes(evaluationBytes)],
-    ['checkpoint being written', formatBytes(checkpointBytes)],
-    ['planned peak', formatBytes(totalBytes)],
-    ['free now', formatBytes(availableBytes)],
+    ['parameters and optimiser', formatBytes(memory.stateBytes)],
+    ['step', formatBytes(memory.stepBytes)],
+    ['batches', formatBytes(memory.batchBytes)],
+    ['validation', formatBytes(memory.evaluationBytes)],
+    ['checkpoint being written', formatBytes(memory.checkpointBytes)],
+    ['loaded programs', formatBytes(memory.programBytes)],
+    ['planned peak', formatBytes(memory.totalBytes)],
+    ['free now', formatBytes(memory.availableBytes)],
   ]
   return `Memory\n${formatTable(rows, [false, true])}`
 }

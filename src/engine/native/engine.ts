@@ -81,10 +81,10 @@ class NativeBuffer implements EngineBuffer {
     this.memory = addon.allocate(sizeBytes(type), data && bytesOf(data))
   }
 
-  async read(): Promise<TensorData> {
-    const data = tensorData(this.type.dtype, this.type.shape)
-    await this.addon.read(this.memory, bytesOf(data))
-    return data
+  async read(into = tensorData(this.type.dtype, this.type.shape)): Promise<TensorData> {
+    checkData('read', this.type, into)
+    await this.addon.read(this.memory, bytesOf(into))
+    return into
   }
 
   async write(data: TensorData): Promise<void> {

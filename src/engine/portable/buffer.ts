@@ -38,10 +38,14 @@ export class PortableBuffer implements EngineBuffer {
     this.holder.array = array
   }
 
-  read(): Promise<TensorData> {
+  read(into?: TensorData): Promise<TensorData> {
     return this.queue.run('read', async () => {
       const { dtype, shape } = this.type
-      return { dtype, shape, data: await fromDevice(this.array, this.type) }
+      if (into !== undefined) checkData('read', this.type, into)
+      const data = await fromDevice(this.array, this.type)
+      if (into === undefined) return { dtype, shape, data }
+      into.data.set(data)
+      return into
     })
   }
 

@@ -27,10 +27,10 @@ class ReferenceBuffer implements EngineBuffer {
     if (data !== undefined) this.set(data)
   }
 
-  async read(): Promise<TensorData> {
-    const data = tensorData(this.type.dtype, this.type.shape)
-    toHost(this.numbers, data, 0)
-    return data
+  async read(into = tensorData(this.type.dtype, this.type.shape)): Promise<TensorData> {
+    checkData('read', this.type, into)
+    toHost(this.numbers, into, 0)
+    return into
   }
 
   async write(data: TensorData): Promise<void> {

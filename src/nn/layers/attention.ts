@@ -78,10 +78,10 @@ export class MultiHeadAttention extends Module {
    */
   forwardCached(x: AnyTensor, cache: KeyValueCache, position: AnyTensor): { output: AnyTensor; cache: KeyValueCache } {
     const [, length] = x.shape
-    const places = add(iota([length]), position)
+    const places = add(iota([length]), position) as AnyTensor
     const key = writeAt(cache.key, places, this.split(this.key, x))
     const value = writeAt(cache.value, places, this.split(this.value, x))
-    const columns = iota([length, key.shape[1]], 1)
+    const columns = iota([length, key.shape[1]], 1) as AnyTensor
     const seen = lessEqual(columns, reshape(places, [length, 1])) as Tensor<Shape, 'bool'>
     const mask = reshape(seen, [1, 1, length, key.shape[1]]) as Tensor<Shape, 'bool'>
     const mixed = attention(this.split(this.query, x), key, value, { mask })

@@ -44,7 +44,7 @@ export class Conv2d extends Module {
 
   forward(x: AnyTensor): Tensor<Shape, 'f32'> {
     const result = convolution2d(x, this.weight, this.window)
-    return (this.bias === undefined ? result : add(result, this.bias)) as Tensor<Shape, 'f32'>
+    return (this.bias === undefined ? result : add(result, this.bias as AnyTensor)) as Tensor<Shape, 'f32'>
   }
 }
 

@@ -33,7 +33,7 @@ export class Linear<In extends number = number, Out extends number = number> ext
 
   /** x [..., inputs] to [..., outputs]. */
   forward<S extends Shape>(x: Tensor<S, 'f32'> & CheckLast<S, In>): Tensor<ReplaceLast<S, Out>, 'f32'> {
-    const product: AnyTensor = matmul(x, this.weight as AnyTensor)
+    const product: AnyTensor = matmul(x as AnyTensor, this.weight as AnyTensor)
     return (this.bias === undefined ? product : add(product, this.bias as AnyTensor)) as Tensor<
       ReplaceLast<S, Out>,
       'f32'

@@ -85,12 +85,15 @@ export class BatchNorm extends Module {
   }
 
   private byRunningStatistics(x: AnyTensor): FloatTensor {
-    const scale = multiply(this.weight, rsqrt(add(this.runningVariance, this.epsilon)))
-    return add(multiply(subtract(x, this.runningMean), scale), this.bias) as FloatTensor
+    const scale = multiply(this.weight as AnyTensor, rsqrt(add(this.runningVariance as AnyTensor, this.epsilon)))
+    return add(
+      multiply(subtract(x, this.runningMean as AnyTensor), scale),
+      this.bias as AnyTensor,
+    ) as AnyTensor as FloatTensor
   }
 
   private move(running: Parameter, current: AnyTensor): void {
-    const kept = multiply(running, 1 - this.momentum)
+    const kept = multiply(running as AnyTensor, 1 - this.momentum)
     updateParameter(running, add(kept, multiply(stopGradient(current), this.momentum)))
   }
 }

@@ -159,7 +159,7 @@ export class GPT extends Module {
     caches: readonly KeyValueCache[],
     position: AnyTensor,
   ): { logits: Tensor<Shape, 'f32'>; caches: KeyValueCache[] } {
-    const places = add(iota([tokens.shape[1]]), position)
+    const places = add(iota([tokens.shape[1]]), position) as AnyTensor
     let x: AnyTensor = this.embed(tokens, places as Tensor<Shape, 'i32'>)
     const grown: KeyValueCache[] = []
     for (const [index, block] of this.blocks.entries()) {
@@ -171,7 +171,7 @@ export class GPT extends Module {
   }
 
   private embed(tokens: Tensor<Shape, 'i32'>, places: Tensor<Shape, 'i32'>): AnyTensor {
-    return add(this.tokenEmbedding.forward(tokens), takeRows(this.positionEmbedding.weight, places))
+    return add(this.tokenEmbedding.forward(tokens), takeRows(this.positionEmbedding.weight, places) as AnyTensor)
   }
 
   private logits(x: AnyTensor): Tensor<Shape, 'f32'> {

@@ -57,19 +57,22 @@ function erfDecomposition(x: AnyTensor): AnyTensor {
   // Each range's formula is given an argument inside the range, so that the ones not chosen stay finite.
   const size = abs(x)
   const inside = where(less(size, nearLimit) as Tensor<Shape, 'bool'>, x, 0)
-  const nearValue = multiply(inside, rational(square(inside), near))
+  const nearValue = multiply(inside, rational(square(inside), near)) as AnyTensor
   const middleSize = where(less(size, farLimit) as Tensor<Shape, 'bool'>, size, farLimit)
-  const middleValue = subtract(1, multiply(exp(negate(square(middleSize))), rational(middleSize, middle)))
+  const middleValue = subtract(1, multiply(exp(negate(square(middleSize))), rational(middleSize, middle)) as AnyTensor)
   const farSize = where(
     less(size, farLimit) as Tensor<Shape, 'bool'>,
     farLimit,
     where(less(size, largest) as Tensor<Shape, 'bool'>, size, largest),
   )
   const inverseSquare = divide(1, square(farSize))
-  const tail = divide(subtract(1 / Math.sqrt(Math.PI), multiply(inverseSquare, rational(inverseSquare, far))), farSize)
-  const farValue = subtract(1, multiply(exp(negate(square(farSize))), tail))
+  const tail = divide(
+    subtract(1 / Math.sqrt(Math.PI), multiply(inverseSquare, rational(inverseSquare, far)) as AnyTensor),
+    farSize,
+  )
+  const farValue = subtract(1, multiply(exp(negate(square(farSize))), tail) as AnyTensor)
   const outer = where(greater(size, farLimit) as Tensor<Shape, 'bool'>, farValue, middleValue)
-  return where(less(size, nearLimit) as Tensor<Shape, 'bool'>, nearValue, multiply(sign(x), outer))
+  return where(less(size, nearLimit) as Tensor<Shape, 'bool'>, nearValue, multiply(sign(x), outer) as AnyTensor)
 }
 
 export type GeluApproximation = 'tanh' | 'none'
@@ -89,8 +92,8 @@ export function gelu<S extends Shape, D extends DType>(
 
 /** tanh(√(2/π) (x + 0.044715 x³)), or erf(x / √2). */
 function gate(x: AnyTensor, approximate: GeluApproximation): AnyTensor {
-  if (approximate === 'none') return erf(multiply(x, Math.SQRT1_2))
-  return tanh(multiply(multiply(x, add(multiply(square(x), tanhCubic), 1)), tanhScale))
+  if (approximate === 'none') return erf(multiply(x, Math.SQRT1_2) as AnyTensor)
+  return tanh(multiply(multiply(x, add(multiply(square(x), tanhCubic), 1)), tanhScale) as AnyTensor)
 }
 
 /** dx = dy (0.5 (1 + g) + 0.5 x g'), g being the gate and g' its derivative by x. */
@@ -99,10 +102,13 @@ export function geluGradient(dy: AnyTensor, x: AnyTensor, approximate: GeluAppro
     const g = gate(input, approximate)
     const slope =
       approximate === 'none'
-        ? multiply(exp(multiply(square(input), -0.5)), 2 / Math.sqrt(2 * Math.PI))
-        : multiply(subtract(1, square(g)), multiply(add(multiply(square(input), 3 * tanhCubic), 1), tanhScale))
-    const derivative = multiply(add(add(g, 1), multiply(input, slope)), 0.5)
-    return [multiply(outer, derivative)]
+        ? multiply(exp(multiply(square(input), -0.5) as AnyTensor), 2 / Math.sqrt(2 * Math.PI))
+        : multiply(
+            subtract(1, square(g)),
+            multiply(add(multiply(square(input), 3 * tanhCubic), 1), tanhScale) as AnyTensor,
+          )
+    const derivative = multiply(add(add(g, 1), multiply(input, slope as AnyTensor) as AnyTensor), 0.5)
+    return [multiply(outer, derivative as AnyTensor)]
   })
   return result
 }

@@ -27,7 +27,7 @@ export function softmaxGradient(dy: AnyTensor, y: AnyTensor): AnyTensor {
 
 /** x - log(sum(exp(x))) over the last dimension. */
 export function logSoftmax<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-  return subtract(x, logSumExp(x, -1, { keepDims: true })) as Tensor<S, D>
+  return subtract(x as AnyTensor, logSumExp(x, -1, { keepDims: true })) as AnyTensor as Tensor<S, D>
 }
 
 export interface CrossEntropyOptions {
