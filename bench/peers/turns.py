@@ -34,24 +34,38 @@ def arguments() -> argparse.Namespace:
 
 def take_turns(version: str, step: Callable[[], Any], num_checked: int, read: Callable[[Any], float] = float) -> None:
     """`step` runs one step and gives its loss; `read` waits for it and makes it a number."""
-    losses: list[float] = []
-    for _ in range(num_checked):
-        losses.append(read(step()))
-        if len(losses) == 1:
-            say(firstLoss=losses[0])
-    say(ready=version, losses=[[index + 1, loss] for index, loss in enumerate(losses)])
+    losses: list[tuple[int, float]] = []
+    for index in range(num_checked):
+        losses.append((index + 1, read(step())))
+        if index == 0:
+            say(firstLoss=losses[0][1])
+    serve(version, losses, step, read)
+
+
+def serve(
+    version: str,
+    losses: list[tuple[int, float]],
+    call: Callable[[], Any],
+    read: Callable[[Any], float] = float,
+    steps_per_call: int = 1,
+) -> None:
+    """Answers the runner, with the losses by which systems are compared. `call` runs so many steps at once."""
+    say(ready=version, losses=losses)
     for line in sys.stdin:
         command = json.loads(line)
-        loss = None
-        for _ in range(command["warmup"]):
-            loss = step()
-        if loss is not None:
-            read(loss)
+        if command["warmup"] > 0:
+            repeat(call, read, math.ceil(command["warmup"] / steps_per_call))
+        num_calls = math.ceil(command["steps"] / steps_per_call)
         start = time.perf_counter()
-        for _ in range(command["steps"]):
-            loss = step()
-        last = read(loss)
+        last = repeat(call, read, num_calls)
         seconds = time.perf_counter() - start
         if not math.isfinite(last):
             raise SystemExit(f"the loss is {last}")
-        say(steps=command["steps"], seconds=seconds)
+        say(steps=num_calls * steps_per_call, seconds=seconds)
+
+
+def repeat(call: Callable[[], Any], read: Callable[[Any], float], num_calls: int) -> float:
+    loss = None
+    for _ in range(num_calls):
+        loss = call()
+    return read(loss)

@@ -2,33 +2,52 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { TrainingCase } from '../cases/index.js'
-import { LineProcess } from './contestant.js'
-import { caseFile, flags, pathOf, talweg, type Job, type Launch, type System } from './systems.js'
+import { TalwegError } from '../../src/core/errors.js'
+import { target } from '../cases/linear.js'
+import { LineProcess } from './lineProcess.js'
+import { flags, pathOf, talweg, type Job, type Launch, type System } from './systems.js'
 
-/** The command as a user gives it, reporting every so many steps, in a run's folder of its own. */
-function trainCommand({ example, precision, threads }: Job, reportEvery: number, folder: string): Launch {
-  return {
-    file: process.execPath,
-    args: [
-      pathOf('dist/cli/main.js'),
-      'train',
-      caseFile(example),
-      '--json',
-      ...flags({ precision, threads, engine: 'native', steps: 1_000_000, set: `reportEvery=${reportEvery}` }),
-      ...flags({ run: path.join(folder, 'run') }),
-    ],
-    env: {},
-  }
+/** The command as a user gives it; its first line comes after so many steps. */
+function command({ example, file, precision, threads }: Job, steps: number, folder: string): Launch {
+  const common = { threads, engine: 'native' }
+  const args =
+    example.kind === 'training'
+      ? [
+          'train',
+          file,
+          '--json',
+          ...flags({
+            ...common,
+            precision,
+            steps: 1_000_000,
+            set: `reportEvery=${steps}`,
+            run: path.join(folder, 'run'),
+          }),
+        ]
+      : [
+          'fit',
+          file,
+          '--json',
+          '--no-standardize',
+          ...flags({ ...common, target, method: example.method, 'learning-rate': example.learningRate, steps }),
+        ]
+  return { file: process.execPath, args: [pathOf('dist/cli/main.js'), ...args], env: {} }
 }
 
-/** Launches `talweg train`, waits for its first report, and ends it. */
-async function withTalweg<T>(job: Job, reportEvery: number, measure: (child: LineProcess) => T): Promise<T> {
+interface Figures {
+  /** From its launch to its first line. */
+  readonly seconds: number
+  /** The most that was seen up to then. */
+  readonly peakMemoryBytes: number
+}
+
+/** Launches `talweg`, waits for its first line, and ends it. */
+async function runTalweg(job: Job, steps: number): Promise<Figures> {
   const folder = await mkdtemp(path.join(tmpdir(), 'talweg-bench-'))
-  const child = new LineProcess('talweg train', trainCommand(job, reportEvery, folder))
+  const child = new LineProcess('talweg', command(job, steps, folder))
   try {
     await child.next()
-    return measure(child)
+    return { seconds: child.secondsSinceStart, peakMemoryBytes: child.peakMemoryBytes() }
   } finally {
     await child.end()
     await rm(folder, { recursive: true, force: true })
@@ -36,7 +55,7 @@ async function withTalweg<T>(job: Job, reportEvery: number, measure: (child: Lin
 }
 
 export async function firstStepSeconds(system: System, job: Job): Promise<number> {
-  if (system === talweg) return withTalweg(job, 1, (child) => child.secondsSinceStart)
+  if (system === talweg) return (await runTalweg(job, 1)).seconds
   const child = new LineProcess(system.name, system.launch(job))
   try {
     await child.next<{ firstLoss: number }>()
@@ -46,7 +65,15 @@ export async function firstStepSeconds(system: System, job: Job): Promise<number
   }
 }
 
-/** Of `talweg train` as it is given by a user; the peers' processes are plain runs themselves. */
-export function talwegPeakMemoryBytes(job: Job & { readonly example: TrainingCase }): Promise<number> {
-  return withTalweg(job, job.example.memorySteps, (child) => child.peakMemoryBytes())
+/** Of `talweg` as a user runs it; the peers' processes are plain runs themselves. */
+export async function talwegPeakMemoryBytes(job: Job): Promise<number> {
+  return (await runTalweg(job, job.example.memorySteps)).peakMemoryBytes
+}
+
+/** Until it has said its version and ended. */
+export async function versionSeconds(system: System): Promise<number> {
+  const child = new LineProcess(system.name, system.launchVersion())
+  const code = await child.finish()
+  if (code === 0) return child.secondsSinceStart
+  throw new TalwegError({ code: 'ENGINE_FAILED', operation: 'bench', problem: `${system.name} ended with ${code}` })
 }

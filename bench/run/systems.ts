@@ -3,15 +3,18 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { TalwegError } from '../../src/core/errors.js'
-import type { Case, Precision } from '../cases/index.js'
+import type { Case, Precision, WorkCase } from '../cases/index.js'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 
+/** A case's work, as a system is given it. */
 export interface Job {
-  readonly example: Case
+  readonly example: WorkCase
   readonly precision: Precision
   readonly threads: number
-  /** Where the case's weights and batches are. */
+  /** What Talweg runs: a training file or a table. */
+  readonly file: string
+  /** The folder of what the peers start from. */
   readonly work: string
   /** Steps whose losses are compared. */
   readonly numChecked: number
@@ -28,6 +31,8 @@ export interface System {
   /** What `--peers` calls it; several forms of one peer have one name there. */
   readonly peer: string
   readonly launch: (job: Job) => Launch
+  /** Says its version and ends. */
+  readonly launchVersion: () => Launch
 }
 
 export function pathOf(...parts: readonly string[]): string {
@@ -39,37 +44,50 @@ export function flags(values: Readonly<Record<string, string | number>>): string
   return Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)])
 }
 
-/** The training file of a case. */
-export function caseFile({ name }: Case): string {
-  return pathOf('bench', 'cases', `${name}.ts`)
+/** What tells our own scripts a case of `fit` from one of `train`. */
+export function fitFlags({ example }: Pick<Job, 'example'>): string[] {
+  return example.kind === 'fit' ? flags({ method: example.method, rate: example.learningRate }) : []
 }
 
 export const talweg: System = {
   name: 'talweg',
   peer: 'talweg',
-  launch: ({ example, precision, threads, numChecked }) => ({
+  launch: (job) => ({
     file: process.execPath,
     args: [
       '--import=tsx',
       pathOf('bench/peers/talweg/serve.ts'),
-      ...flags({ file: caseFile(example), precision, threads, checked: numChecked }),
+      ...flags({ file: job.file, precision: job.precision, threads: job.threads, checked: job.numChecked }),
+      ...fitFlags(job),
     ],
     env: {},
   }),
+  launchVersion: () => ({ file: process.execPath, args: [pathOf('dist/cli/main.js'), '--version'], env: {} }),
 }
 
-function python(peer: string, script: string, form: string): System {
+interface PythonPeer {
+  readonly peer: string
+  readonly form: string
+  /** The script in `bench/peers`, which may depend on the work. */
+  readonly script: (example: WorkCase) => string
+  readonly module: string
+}
+
+function python({ peer, form, script, module }: PythonPeer): System {
   return {
     name: form === '' ? peer : `${peer}-${form}`,
     peer,
-    launch: ({ precision, threads, work, numChecked }) => ({
+    launch: ({ example, precision, threads, work, numChecked }) => ({
       file: pythonExecutable(),
-      args: [pathOf('bench/peers', script), ...flags({ work, form, precision, threads, checked: numChecked })],
-      env: {
-        OMP_NUM_THREADS: String(threads),
-        MKL_NUM_THREADS: String(threads),
-        OPENBLAS_NUM_THREADS: String(threads),
-      },
+      args: [pathOf('bench/peers', script(example)), ...flags({ work, form, precision, threads, checked: numChecked })],
+      env: Object.fromEntries(
+        ['OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'].map((name) => [name, String(threads)]),
+      ),
+    }),
+    launchVersion: () => ({
+      file: pythonExecutable(),
+      args: ['-c', `import ${module}; print(${module}.__version__)`],
+      env: {},
     }),
   }
 }
@@ -85,9 +103,15 @@ function pythonExecutable(): string {
   })
 }
 
+const torchScript = ({ kind }: WorkCase): string => (kind === 'fit' ? 'torch/serve_linear.py' : 'torch/serve.py')
+
 export const peers: readonly System[] = [
-  python('torch', 'torch/serve.py', 'eager'),
-  python('torch', 'torch/serve.py', 'compile'),
+  ...['eager', 'compile'].map((form) => python({ peer: 'torch', form, script: torchScript, module: 'torch' })),
+  python({ peer: 'jax', form: '', script: () => 'jax/serve.py', module: 'jax' }),
+  ...['f32', 'f64'].map((form) => python({ peer: 'numpy', form, script: () => 'numpy/serve.py', module: 'numpy' })),
+  ...['f32', 'f64'].map((form) =>
+    python({ peer: 'sklearn', form, script: () => 'sklearn/serve.py', module: 'sklearn' }),
+  ),
 ]
 
 /** The systems of a case that `--peers` asks for; all where it is not given, none for `none`. */

@@ -1,24 +1,29 @@
 /**
- * Writes what a case's peers start from: Talweg's initial weights, the first batches in the order in which Talweg sees them,
- * and `work.json`, which says what the model is and how it is trained.
+ * Writes what a case's peers start from. For a training: Talweg's initial weights, the first batches in the order in which
+ * Talweg sees them, and `work.json`, which says what the model is and how it is trained. For a table: its rows as `fit` reads
+ * them, and their order.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadTraining } from '../../../src/cli/trainingFile.js'
 import { sizeBytes, tensorData, type TensorData } from '../../../src/core/shape.js'
-import { BatchReader, type Batch, type DataSource } from '../../../src/data/index.js'
+import {
+  allocateBatch,
+  BatchReader,
+  ShuffledOrder,
+  table,
+  type Batch,
+  type DataSource,
+} from '../../../src/data/index.js'
 import { GPT, MLP, type Module } from '../../../src/nn/index.js'
 import { writeSafetensors } from '../../../src/train/checkpoint/index.js'
 import { describeSettings, prepareTraining, TrainingSession } from '../../../src/train/session.js'
+import { target } from '../../cases/linear.js'
 
 /** Peers go through these again and again. */
 const maxBatches = 64
 const maxBytes = 32e6
-
-const { values } = parseArgs({
-  options: { file: { type: 'string', default: '' }, into: { type: 'string', default: '' } },
-})
 
 /** The first batches, each input's behind each other: `[batches, batch, …]`. */
 function firstBatches(source: DataSource, seed: number, batchSize: number): Batch {
@@ -41,24 +46,52 @@ function describeModel(model: Module): { model: string; options: object } {
   return { model: model.constructor.name.toLowerCase(), options: {} }
 }
 
-async function prepare(file: string, into: string): Promise<void> {
+async function prepareTrainingCase(file: string, into: string): Promise<object> {
   const training = await loadTraining(file)
   const settings = training.settings({ engine: 'native' })
   const prepared = await prepareTraining(training, settings, (message) => console.error(message))
   const { model: weights } = await (await TrainingSession.open(prepared)).copyState()
   const batches = firstBatches(prepared.source, settings.seed, prepared.batchSize)
   const { optimizer, learningRate } = describeSettings(prepared)
-  mkdirSync(into, { recursive: true })
   await writeSafetensors(path.join(into, 'weights.safetensors'), weights)
   await writeSafetensors(path.join(into, 'batches.safetensors'), new Map(Object.entries(batches)))
-  const work = {
+  await prepared.source.close()
+  return {
     ...describeModel(prepared.model),
     inputs: prepared.step.inputs,
     batchSize: prepared.batchSize,
     optimizer: { ...(optimizer as object), learningRate },
   }
-  writeFileSync(path.join(into, 'work.json'), `${JSON.stringify(work, null, 2)}\n`)
-  await prepared.source.close()
 }
 
-await prepare(path.resolve(values.file), path.resolve(values.into))
+async function prepareFitCase(file: string, into: string, method: string, learningRate: number): Promise<object> {
+  const source = await table(file, { target, standardize: false, intercept: true, task: 'regression' })
+  const { numSamples, element } = source
+  const rows = allocateBatch(element, numSamples)
+  const all = Float64Array.from({ length: numSamples }, (_, row) => row)
+  source.gatherSync(all, rows)
+  const order = new ShuffledOrder(numSamples, 0)
+  const places = tensorData(
+    'i32',
+    [numSamples],
+    Array.from(all, (row) => order.at(row)),
+  )
+  await writeSafetensors(path.join(into, 'batches.safetensors'), new Map(Object.entries({ ...rows, order: places })))
+  await source.close()
+  return { model: 'linear', method, learningRate }
+}
+
+const { values } = parseArgs({
+  options: {
+    file: { type: 'string', default: '' },
+    into: { type: 'string', default: '' },
+    method: { type: 'string' },
+    rate: { type: 'string', default: '' },
+  },
+})
+mkdirSync(values.into, { recursive: true })
+const work =
+  values.method === undefined
+    ? await prepareTrainingCase(values.file, values.into)
+    : await prepareFitCase(values.file, values.into, values.method, Number(values.rate))
+writeFileSync(path.join(values.into, 'work.json'), `${JSON.stringify(work, null, 2)}\n`)

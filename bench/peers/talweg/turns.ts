@@ -47,9 +47,14 @@ export class Turns {
     this.#wait(step)
   }
 
-  #check(step: number, loss: number): void {
+  /** A loss to be compared with the peers'. */
+  compare(step: number, loss: number): void {
     this.#losses.push([step, loss])
     if (this.#losses.length === 1) say({ firstLoss: loss })
+  }
+
+  #check(step: number, loss: number): void {
+    if (this.#numChecked > 0) this.compare(step, loss)
     if (step < this.#numChecked) return
     this.#isReady = true
     say({ ready: this.version(), losses: this.#losses })
