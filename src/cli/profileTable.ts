@@ -51,11 +51,12 @@ function describeStep(profile: Profile): string {
   return `${formatTable(rows, [false, true, true])}\n${between}`
 }
 
-const columns = ['ms', 'share', 'GFLOP', 'GFLOP/s', 'MB', 'GB/s', 'roofline']
+const columns = ['ms', 'best', 'share', 'GFLOP', 'GFLOP/s', 'MB', 'GB/s', 'roofline']
 
-function measureCells({ seconds, flops, bytes, leastSeconds }: Measure, stepSeconds: number): string[] {
+function measureCells({ seconds, bestSeconds, flops, bytes, leastSeconds }: Measure, stepSeconds: number): string[] {
   return [
     milliseconds(seconds),
+    milliseconds(bestSeconds),
     percent(seconds / stepSeconds),
     flops === 0 ? '' : (flops / 1e9).toFixed(3),
     flops === 0 ? '' : giga(flops / seconds),

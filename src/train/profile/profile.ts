@@ -9,6 +9,8 @@ import { kindOf, leastSeconds } from './roofline.js'
 /** Of one step; seconds are means over the steps measured. */
 export interface Measure {
   readonly seconds: number
+  /** The shortest that an instruction took in any of the steps; of several, these added up. Others may be at work here. */
+  readonly bestSeconds: number
   readonly flops: number
   readonly bytes: number
   /** What the machine's peaks allow at best, instruction by instruction; undefined where there are no peaks. */
@@ -19,7 +21,6 @@ export interface ProfiledInstruction extends Measure, InstructionName {
   /** Its place in the program. */
   readonly index: number
   readonly kind: string
-  readonly shortestSeconds: number
   readonly longestSeconds: number
 }
 
@@ -96,7 +97,7 @@ function measureInstructions({ executable: { program }, tally, peaks }: Profiler
     kind: kindOf(instruction),
     ...names[index],
     seconds: tally.seconds[index] / tally.steps,
-    shortestSeconds: tally.shortest[index],
+    bestSeconds: tally.shortest[index],
     longestSeconds: tally.longest[index],
     ...each[index],
     leastSeconds: peaks && leastSeconds(instruction, program, each[index], peaks),
@@ -126,12 +127,13 @@ function groupBy(
 }
 
 function sumUp(measures: readonly Measure[]): Measure {
-  const sum = { seconds: 0, flops: 0, bytes: 0, leastSeconds: measures[0]?.leastSeconds === undefined ? undefined : 0 }
-  for (const { seconds, flops, bytes, leastSeconds: least } of measures) {
-    sum.seconds += seconds
-    sum.flops += flops
-    sum.bytes += bytes
-    if (sum.leastSeconds !== undefined && least !== undefined) sum.leastSeconds += least
+  const total = (of: (measure: Measure) => number): number => measures.reduce((sum, measure) => sum + of(measure), 0)
+  const hasRoofline = measures.every(({ leastSeconds: least }) => least !== undefined)
+  return {
+    seconds: total(({ seconds }) => seconds),
+    bestSeconds: total(({ bestSeconds }) => bestSeconds),
+    flops: total(({ flops }) => flops),
+    bytes: total(({ bytes }) => bytes),
+    leastSeconds: hasRoofline ? total(({ leastSeconds: least }) => least ?? 0) : undefined,
   }
-  return sum
 }

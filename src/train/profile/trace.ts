@@ -49,9 +49,9 @@ type Described = readonly { readonly name: string; readonly kind: string; readon
 
 function describeInstructions({ instructions }: Profile): Described {
   return instructions.map((instruction) => {
-    const { kind, parameter, index, flops, bytes } = instruction
+    const { kind, operation, place, index, flops, bytes } = instruction
     return {
-      name: parameter === undefined ? instruction.operation : `${instruction.operation} ${parameter}`,
+      name: place === undefined ? operation : `${operation} ${place}`,
       kind,
       args: { instruction: index, is: formatName(instruction), flops, bytes },
     }
