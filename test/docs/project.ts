@@ -74,9 +74,14 @@ export async function runTyped(folder: string, { args, exitCode }: Typed, instea
 
 const number = /[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?/g
 
-/** A line without its numbers, and with one space where there are more. */
+/** A line without its numbers and their units, lists of them as one, and with one space where there are more. */
 function wordsOnly(line: string): string {
-  return line.replaceAll(number, '#').replaceAll(/\s+/g, ' ').trim()
+  return line
+    .replaceAll(number, '#')
+    .replaceAll(/# ?([kMGT]?B\b|[kMGT]\b)/g, '#')
+    .replaceAll(/#(,? #)+/g, '#')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
 }
 
 /** Every line that the page shows was printed, in that order, whatever its numbers; the text before a `…` in it counts. */
