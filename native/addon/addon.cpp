@@ -242,7 +242,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     });
   }
 
-  // () -> promise of { f32, bf16 or undefined, bytes }, all in a second
+  // () -> promise of { f32, bf16, bytes }, FLOP and bytes a second; no bf16 where there are no products of it
   Napi::Value measurePeaks(const Napi::CallbackInfo& info) {
     return promise(info, [engine = engine_.get()] {
       return [peaks = talweg::measurePeaks(engine->machine())](Napi::Env env) -> Napi::Value {
