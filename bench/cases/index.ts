@@ -36,6 +36,7 @@ export type Case = WorkCase | LaunchCase
 
 const torch = ['torch-eager', 'torch-compile'] as const
 const jax = 'jax'
+const javaScript = ['tfjs'] as const
 const both = ['f32', 'bf16'] as const
 
 function training(
@@ -48,8 +49,8 @@ function training(
 }
 
 export const cases: readonly Case[] = [
-  training('gpt-10m', 10, both, [...torch, jax]),
-  training('gpt-1m', 200, both, [...torch, jax]),
+  training('gpt-10m', 10, both, [...torch, jax, ...javaScript]),
+  training('gpt-1m', 200, both, [...torch, jax, ...javaScript]),
   training('gpt-124m', 4, both, torch),
   training('mlp-32', 2000, ['f32'], torch),
   training('mlp-128', 1000, ['f32'], torch),

@@ -11,8 +11,6 @@ import { runRounds } from './rounds.js'
 import { median, pairwise, type SystemResult } from './statistics.js'
 import { fitFlags, flags, pathOf, systemsOf, talweg, type Job, type System } from './systems.js'
 
-const numChecked = 10
-
 export interface Measured {
   readonly results: readonly SystemResult[]
   /** What each system says that it is. */
@@ -22,7 +20,7 @@ export interface Measured {
 type Told = (message: string) => void
 
 /** Writes what the peers start from, in a process of its own. */
-async function prepare(example: WorkCase, precision: Precision, threads: number): Promise<Job> {
+async function prepare(example: WorkCase, precision: Precision, { threads, numChecked }: BenchOptions): Promise<Job> {
   const file = example.kind === 'fit' ? await linearTable() : pathOf('bench/cases', `${example.name}.ts`)
   const work = pathOf('build/bench', example.name)
   const script = ['--import=tsx', pathOf('bench/peers/talweg/prepare.ts')]
@@ -38,10 +36,10 @@ export async function measure(
   options: BenchOptions,
   told: Told,
 ): Promise<Measured> {
-  const systems = [talweg, ...systemsOf(example, options.peers)]
+  const systems = [talweg, ...systemsOf(example, precision, options.peers)]
   const tell: Told = (message) => told(`${example.name} ${precision}: ${message}`)
   if (example.kind === 'launch') return measureLaunchCase(example, precision, systems, options, tell)
-  return measureWork(await prepare(example, precision, options.threads), systems, options, tell)
+  return measureWork(await prepare(example, precision, options), systems, options, tell)
 }
 
 async function measureWork(job: Job, systems: readonly System[], options: BenchOptions, told: Told): Promise<Measured> {
@@ -126,7 +124,7 @@ async function measureLaunchCase(
 ): Promise<Measured> {
   const work = workCase(of)
   if (work === undefined) throw new TalwegError({ code: 'INTERNAL', operation: 'bench', problem: `no case ${of}` })
-  const job = await prepare(work, precision, options.threads)
+  const job = await prepare(work, precision, options)
   const launch = (system: System): Promise<number> =>
     until === 'version' ? versionSeconds(system) : firstStepSeconds(system, job)
   await inTurn(systems, 1, launch)

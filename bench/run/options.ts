@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly pairs: number
   readonly turnSeconds: number
   readonly steps: number | undefined
+  /** First steps whose losses are compared. */
+  readonly numChecked: number
   /** Fresh processes whose first steps are timed; 0 leaves that and the memory out. */
   readonly launches: number
   readonly json: boolean
@@ -30,6 +32,7 @@ Flags:
   --pairs N            rounds (default 7)
   --turn-seconds X     how long each system works in a round (default 1.5)
   --steps N            steps a turn, instead
+  --checked N          first steps whose losses are compared (default 10)
   --launches N         fresh processes for the time to the first step; 0 leaves it and the memory out (default 3)
   --save NAME          keeps the results in bench/results/NAME.json
   --json               a line of JSON for each case, precision and system on standard output`
@@ -56,6 +59,8 @@ function isNamed(name: string, word: string): boolean {
   return name === word || name.startsWith(`${word}-`)
 }
 
+const precisionNames: readonly Precision[] = ['f32', 'bf16']
+
 const list = (text: string | undefined): string[] | undefined => text?.split(',').map((word) => word.trim())
 
 /** @throws INVALID_SETTING */
@@ -70,6 +75,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       pairs: { type: 'string', default: '7' },
       'turn-seconds': { type: 'string', default: '1.5' },
       steps: { type: 'string' },
+      checked: { type: 'string', default: '10' },
       launches: { type: 'string', default: '3' },
       save: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -80,14 +86,18 @@ export function readOptions(args: readonly string[]): BenchOptions {
     (word) => word !== 'none' && !peers.some(({ name, peer }) => [name, peer].includes(word)),
   )
   if (unknown !== undefined) throw wrong(`there is no peer "${unknown}"`, usage)
+  const precisions = list(values.precision) ?? []
+  if (precisions.length === 0 || precisions.some((name) => !precisionNames.includes(name as Precision)))
+    throw wrong(`--precision is ${values.precision}`, 'give f32, bf16 or both')
   return {
     cases: chooseCases(positionals),
     peers: wanted,
-    precisions: (list(values.precision) ?? []) as Precision[],
+    precisions: precisions as Precision[],
     threads: positive('threads', values.threads, 1),
     pairs: positive('pairs', values.pairs, 1),
     turnSeconds: positive('turn-seconds', values['turn-seconds'], 0.01),
     steps: values.steps === undefined ? undefined : positive('steps', values.steps, 1),
+    numChecked: positive('checked', values.checked, 1),
     launches: positive('launches', values.launches, 0),
     json: values.json,
     save: values.save,

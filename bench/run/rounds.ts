@@ -13,7 +13,7 @@ export interface RoundsOptions {
 
 /** Long enough for threads that spin after a step (Intel's OpenMP does for 200 ms) to have gone to sleep. */
 const pauseMs = 300
-/** Part of a turn that is run before the clock is started: caches are cold and the processor's clock is low. */
+/** Part of a turn that is run before the clock is started: caches are cold. Where steps are long that is nothing to them. */
 const warmupPart = 0.15
 const maxSteps = 2_000_000
 
@@ -31,7 +31,7 @@ export async function runRounds(
   for (let round = 0; round < pairs; round++) {
     for (const [index, contestant] of contestants.entries()) {
       await sleep(pauseMs)
-      const turn = await contestant.run(lengths[index], Math.ceil(lengths[index] * warmupPart))
+      const turn = await contestant.run(lengths[index], Math.round(lengths[index] * warmupPart))
       seconds[index].push(turn.seconds / turn.steps)
     }
     told(`round ${round + 1} of ${pairs}: ${describeRound(contestants, seconds, round)}`)
@@ -42,7 +42,7 @@ export async function runRounds(
 /** How many steps fill a turn: asked for in growing numbers, until they take a fifth of one. */
 async function stepsFor(contestant: Contestant, turnSeconds: number): Promise<number> {
   for (let steps = 1; ; steps *= 4) {
-    const turn = await contestant.run(steps, steps === 1 ? 1 : 0)
+    const turn = await contestant.run(steps, 0)
     if (turn.seconds < turnSeconds / 5 && steps < maxSteps) continue
     return Math.max(1, Math.min(maxSteps, Math.round((turnSeconds * turn.steps) / turn.seconds)))
   }

@@ -30,6 +30,7 @@ export interface System {
   readonly name: string
   /** What `--peers` calls it; several forms of one peer have one name there. */
   readonly peer: string
+  readonly precisions: readonly Precision[]
   readonly launch: (job: Job) => Launch
   /** Says its version and ends. */
   readonly launchVersion: () => Launch
@@ -52,6 +53,7 @@ export function fitFlags({ example }: Pick<Job, 'example'>): string[] {
 export const talweg: System = {
   name: 'talweg',
   peer: 'talweg',
+  precisions: ['f32', 'bf16'],
   launch: (job) => ({
     file: process.execPath,
     args: [
@@ -77,6 +79,7 @@ function python({ peer, form, script, module }: PythonPeer): System {
   return {
     name: form === '' ? peer : `${peer}-${form}`,
     peer,
+    precisions: ['f32', 'bf16'],
     launch: ({ example, precision, threads, work, numChecked }) => ({
       file: pythonExecutable(),
       args: [pathOf('bench/peers', script(example)), ...flags({ work, form, precision, threads, checked: numChecked })],
@@ -94,11 +97,40 @@ function python({ peer, form, script, module }: PythonPeer): System {
 
 function pythonExecutable(): string {
   const executable = pathOf('bench/.environment/bin/python')
-  if (existsSync(executable)) return executable
+  return installed(executable, executable)
+}
+
+const javaScript = 'bench/peers/javascript'
+
+/** A peer of `peers/javascript/package.json`: in bench/ itself that file would hide the package `talweg` from the cases. */
+function npmPeer(name: string, packageName: string): System {
+  return {
+    name,
+    peer: name,
+    precisions: ['f32'],
+    launch: ({ precision, threads, work, numChecked }) => ({
+      file: process.execPath,
+      args: [
+        installed(pathOf(javaScript, name, 'serve.mjs'), pathOf(javaScript, 'node_modules', packageName)),
+        ...flags({ work, form: name, precision, threads, checked: numChecked }),
+      ],
+      env: {},
+    }),
+    launchVersion: () => ({
+      file: process.execPath,
+      args: ['-p', `require('${pathOf(javaScript, 'node_modules', packageName, 'package.json')}').version`],
+      env: {},
+    }),
+  }
+}
+
+/** @returns `script` @throws FILE_NOT_FOUND where what it needs is not there */
+function installed(script: string, needed: string): string {
+  if (existsSync(needed)) return script
   throw new TalwegError({
     code: 'FILE_NOT_FOUND',
     operation: 'bench',
-    problem: 'the Python environment of the peers is not there',
+    problem: `a peer is not installed: there is no ${path.relative(root, needed)}`,
     hint: 'run bench/setup',
   })
 }
@@ -112,11 +144,12 @@ export const peers: readonly System[] = [
   ...['f32', 'f64'].map((form) =>
     python({ peer: 'sklearn', form, script: () => 'sklearn/serve.py', module: 'sklearn' }),
   ),
+  npmPeer('tfjs', '@tensorflow/tfjs'),
 ]
 
 /** The systems of a case that `--peers` asks for; all where it is not given, none for `none`. */
-export function systemsOf({ systems }: Case, wanted: readonly string[] | undefined): System[] {
-  const chosen = peers.filter(({ name }) => systems.includes(name))
+export function systemsOf({ systems }: Case, precision: Precision, wanted: readonly string[] | undefined): System[] {
+  const chosen = peers.filter(({ name, precisions }) => systems.includes(name) && precisions.includes(precision))
   if (wanted === undefined) return chosen
   return chosen.filter(({ name, peer }) => wanted.includes(peer) || wanted.includes(name))
 }
