@@ -9,5 +9,7 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
     const distance = leven(fold(word), fold(candidate))
     if (best === undefined || distance < best.distance) best = { candidate, distance }
   }
-  return best !== undefined && best.distance <= Math.max(2, Math.ceil(word.length * 0.4)) ? best.candidate : undefined
+  if (best === undefined || best.distance > Math.max(2, Math.ceil(word.length * 0.4))) return undefined
+  // A word all of whose letters would have to be others is not the same word misspelt.
+  return best.distance < fold(word).length || best.distance === 0 ? best.candidate : undefined
 }

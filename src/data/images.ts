@@ -109,6 +109,7 @@ export interface ImagesOptions {
  */
 export async function images(folder: FilePath, options: ImagesOptions = {}): Promise<DataSource> {
   const { validation = 0, channels = 3, maxBytesInMemory = 2 ** 31 } = options
+  checkForm(options)
   const { classes, images: all } = listImages(toPath(folder))
   const first = await imageSize(all[0].file)
   const form: ImageForm = { height: options.height ?? first.height, width: options.width ?? first.width, channels }
@@ -120,6 +121,18 @@ export async function images(folder: FilePath, options: ImagesOptions = {}): Pro
     return sizeBytes <= maxBytesInMemory ? source.inMemory() : source
   }
   return open(training, heldOut.length === 0 ? undefined : await open(heldOut))
+}
+
+/** @throws INVALID_SETTING */
+function checkForm({ height, width, channels = 3 }: ImagesOptions): void {
+  const invalid = (problem: string, hint: string): TalwegError =>
+    new TalwegError({ code: 'INVALID_SETTING', operation: 'data.images', problem, hint })
+  for (const [name, size] of Object.entries({ height, width })) {
+    if (size !== undefined && !(Number.isInteger(size) && size >= 1))
+      throw invalid(`${name} is ${size}`, 'give a whole number of pixels, at least 1')
+  }
+  if (![1, 3, 4].includes(channels))
+    throw invalid(`channels is ${String(channels)}`, 'give 1 (grey), 3 (colour) or 4 (with transparency)')
 }
 
 function splitImages(all: readonly LabelledImage[], fraction: number): [LabelledImage[], LabelledImage[]] {

@@ -22,6 +22,7 @@ import type { FileForm } from './table/relation.js'
 import type { ReadColumn } from './table/rows.js'
 import { surveyRows, type TableSurvey } from './table/survey.js'
 import { TableSource } from './table/tableSource.js'
+import { checkTableOptions } from './table/options.js'
 
 export interface TableOptions extends ColumnChoice {
   /**
@@ -31,8 +32,6 @@ export interface TableOptions extends ColumnChoice {
   readonly missing?: MissingPolicy
   /** Texts that mean a missing value, beside the empty field and null. Default none. */
   readonly missingValues?: readonly string[]
-  /** Columns to take for categories though they look like numbers. */
-  readonly categorical?: readonly string[]
   /** The most categories that a column may have. Default 1,000. */
   readonly maxCategories?: number
   /** Features with mean 0 and standard deviation 1. Default true. */
@@ -60,6 +59,7 @@ export interface TableOptions extends ColumnChoice {
  * @throws FILE_NOT_FOUND, INVALID_FILE, INVALID_DATA naming file, row and column
  */
 export async function table(paths: FilePaths, options: TableOptions): Promise<TableSource> {
+  checkTableOptions(options)
   return withDatabase(async (database) => {
     const { validation = 0, missingValues = [] } = options
     const description = await describe(database, paths, { categorical: options.categorical, missingValues })

@@ -15,6 +15,7 @@ import {
   sqrt, sumOfSquares, where,
 } from '../ops/index.js' // prettier-ignore
 import type { Optimizer } from '../optim/index.js'
+import { userBatch } from './userBatch.js'
 
 /** What of a training a graph is made of. */
 export interface TracedTraining<M extends Module = Module> {
@@ -269,9 +270,9 @@ function tracePart<M extends Module>(
     Array.from(parameters, ([path, parameter]) => [parameter, statistics.get(path) ?? get(tensors, path)]),
   )
   const updates = new Map<AnyParameter, AnyTensor>()
-  const given = Object.fromEntries(batch.map(({ name }, index) => [name, inputs[index]]))
+  const given = userBatch(Object.fromEntries(batch.map(({ name }, index) => [name, inputs[index]])))
   const result = withParameters({ training: true, values, updates }, () =>
-    random.withRandomness(randomness, () => loss(model, given as never)),
+    random.withRandomness(randomness, () => loss(model, given)),
   )
   const moved = new Map(statistics)
   for (const [path, parameter] of parameters) {
@@ -325,7 +326,7 @@ export function buildEvaluation<M extends Module>(
   const inputs = [...Array.from(stateTypes, ([name, type]) => ({ name, type })), ...batch]
   const graph = traceNamed('evaluation', inputs, (tensors) => {
     const values = new Map(Array.from(parameters, ([path, parameter]) => [parameter, get(tensors, path)]))
-    const given = Object.fromEntries(batch.map(({ name }) => [name, get(tensors, name)])) as never
+    const given = userBatch(Object.fromEntries(batch.map(({ name }) => [name, get(tensors, name)])))
     const measured = withParameters({ training: false, values, updates: new Map() }, () => ({
       loss: loss(model, given),
       ...metrics?.(model, given),

@@ -277,6 +277,7 @@ describe('a wrong request', () => {
     ['a target that the table lacks', ['three.csv', '--target', 'z'], /"z" is no column.*x1, x2, y.*three\.csv/],
     ['text in a column of numbers', ['text.csv', '--target', 'y'], /"three".*text\.csv, row 3, column "x"/],
     ['infinity in one', ['infinite.csv', '--target', 'y'], /inf.*infinite\.csv, row 3, column "x"/],
+    ['an unknown column of categories', ['three.csv', '--target', 'y', '--categorical', 'x3'], /"x3" is no column/],
     ['text to be regressed on', ['flowers.csv', '--target', 'species', '--model', 'linear'], /column "species"/],
     ['two classes of three', ['flowers.csv', '--target', 'species', '--model', 'logistic'], /two classes.*has 3/],
     ['sgd’s flags with gd', ['three.csv', '--target', 'y', '--batch-size', '2'], /--batch-size is of --method sgd/],

@@ -242,7 +242,7 @@ const wrong: readonly [
   ],
   [
     'an error thrown in the loss',
-    { 'a.ts': tinyTraining.replace('batch.x)', '(batch as never as { z: { w: never } }).z.w)') },
+    { 'a.ts': tinyTraining.replace('batch.x)', '(null as never as { w: never }).w)') },
     ['a.ts'],
     /loss: it threw TypeError.* At a\.ts:9/,
   ],
@@ -278,6 +278,45 @@ const wrong: readonly [
     },
     ['a.ts'],
     /asks for the data's vocabulary/,
+  ],
+  [
+    'a tensor that a batch has not',
+    { 'a.ts': tinyTraining.replace('batch.y)', 'batch.yy)') },
+    ['a.ts'],
+    /no tensor "yy" in a batch, which has x, y\. Hint: did you mean y\. At a\.ts:9/,
+  ],
+  [
+    'an option that a table has not',
+    {
+      'a.ts': tinyTraining.replace(
+        'data.arrays({ x, y }, { validation: 0.25 })',
+        "data.table('t.csv', { targt: 'y' })",
+      ),
+    },
+    ['a.ts'],
+    /no option "targt"\. Hint: did you mean target/,
+  ],
+  [
+    'a table without a target',
+    { 'a.ts': tinyTraining.replace('data.arrays({ x, y }, { validation: 0.25 })', "data.table('t.csv', {})") },
+    ['a.ts'],
+    /the target is missing/,
+  ],
+  [
+    'pictures of no size',
+    {
+      'a.ts': tinyTraining.replace('data.arrays({ x, y }, { validation: 0.25 })', "data.images('p', { height: 0 })"),
+    },
+    ['a.ts'],
+    /height is 0/,
+  ],
+  ['a file for a run', {}, ['tiny.ts', '--run', 'tiny.ts'], /the run's folder can't be made.* At tiny\.ts/],
+  ['a folder in a file for a run', {}, ['tiny.ts', '--run', 'tiny.ts/run'], /the run's folder can't be made/],
+  [
+    'a description of a run that is none',
+    { 'r/training.json': '[]' },
+    ['tiny.ts', '--run', 'r', '--resume'],
+    /it does not describe a run.* At r.training\.json/,
   ],
   ['parts that do not divide the batch', {}, ['tiny.ts', '--accumulate', '3'], /a batch of 8 can't be cut into 3/],
   ['no length', { 'a.ts': tinyTraining.replace('steps: 40,', '') }, ['a.ts'], /neither steps nor epochs/],

@@ -12,15 +12,18 @@ export interface ColumnChoice {
   /** Default: all but the target and `exclude`. */
   readonly features?: readonly string[]
   readonly exclude?: readonly string[]
+  /** Columns to take for categories though they look like numbers. */
+  readonly categorical?: readonly string[]
 }
 
 /** @throws INVALID_DATA naming the column, and the nearest one where it doesn't exist */
 export function chooseColumns(
   description: TableDescription,
-  { target, features, exclude = [] }: ColumnChoice,
+  { target, features, exclude = [], categorical = [] }: ColumnChoice,
 ): { inputs: TableColumn[]; target: TableColumn } {
   const targetColumn = columnNamed(description, target, 'the target')
   for (const name of exclude) columnNamed(description, name, 'the column to leave out')
+  for (const name of categorical) columnNamed(description, name, 'the column of categories')
   const names =
     features ?? description.columns.map(({ name }) => name).filter((name) => name !== target && !exclude.includes(name))
   const inputs = [...new Set(names)].map((name) => columnNamed(description, name, 'the feature'))

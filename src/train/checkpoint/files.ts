@@ -173,7 +173,7 @@ async function readExactly(handle: FileHandle, into: Uint8Array, position: numbe
 /** A small text file, or undefined where there is none. */
 export async function readText(file: string): Promise<string | undefined> {
   return readFile(file, 'utf8').catch((error: unknown) => {
-    if (isSystemError(error, 'ENOENT')) return undefined
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error
   })
 }

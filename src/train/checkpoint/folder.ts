@@ -50,7 +50,7 @@ export interface CheckpointEntry {
 /** The checkpoints of a folder, oldest first; none where there is no folder. */
 export async function listCheckpoints(folder: string): Promise<CheckpointEntry[]> {
   const names = await readdir(folder).catch((error: unknown) => {
-    if (isSystemError(error, 'ENOENT')) return []
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return []
     throw error
   })
   return names

@@ -120,6 +120,7 @@ class Stacks {
   readonly #batchSize: number
   readonly #rate: Rate
   readonly #places: readonly [Batch, Batch]
+  readonly #indices: Float64Array
   #turn: 0 | 1 = 0
 
   constructor(model: FitModel, source: TableSource, order: ShuffledOrder, batchSize: number, rate: Rate) {
@@ -131,13 +132,14 @@ class Stacks {
     const rowBytes = 4 * (model.numFeatures + 1)
     this.maxSteps = Math.max(1, Math.min(maxStepsPerCall, Math.floor(stackBytes / (rowBytes * batchSize))))
     const numRows = this.maxSteps * batchSize
+    this.#indices = new Float64Array(numRows)
     this.#places = [allocateBatch(source.element, numRows), allocateBatch(source.element, numRows)]
   }
 
   gather(firstStep: number, count: number): { inputs: Record<string, TensorData>; count: number } {
     const numRows = count * this.#batchSize
     const first = firstStep * this.#batchSize
-    const indices = new Float64Array(numRows)
+    const indices = this.#indices.subarray(0, numRows)
     for (let row = 0; row < numRows; row++) indices[row] = this.#order.at(first + row)
     const whole = this.#places[this.#turn]
     this.#turn = this.#turn === 0 ? 1 : 0
@@ -191,15 +193,16 @@ async function meanLoss(
   const blockSize = Math.min(numSamples, Math.max(1, Math.floor(stackBytes / 4 / (model.numFeatures + 1))))
   let sum = 0
   let executable: Executable | undefined
+  // One place for all blocks: V8 would let many of them wait to be collected.
+  const places = allocateBatch(source.element, blockSize)
+  const indices = new Float64Array(blockSize)
   for (let first = 0; first < numSamples; first += blockSize) {
     const count = Math.min(blockSize, numSamples - first)
     if (executable === undefined || count < blockSize) executable = await loadLoss(model, count, engine, state)
-    const batch = allocateBatch(source.element, count)
-    source.gatherSync(
-      Array.from({ length: count }, (_, row) => first + row),
-      batch,
-    )
-    const { loss } = await executable.run(feed(model, batch, [count]))
+    const rows = indices.subarray(0, count)
+    for (let row = 0; row < count; row++) rows[row] = first + row
+    source.gatherSync(rows, places)
+    const { loss } = await executable.run(feed(model, places, [count]))
     sum += loss.data[0]
   }
   return sum / numSamples

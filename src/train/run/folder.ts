@@ -90,18 +90,22 @@ export class RunFolder {
         place: { file },
       })
     }
-    try {
-      return JSON.parse(text) as RunDescription
-    } catch (cause) {
-      throw new TalwegError({
-        code: 'INVALID_FILE',
-        operation: 'run',
-        problem: 'it is not JSON',
-        place: { file },
-        cause,
-      })
-    }
+    return parseDescription(text, file)
   }
+}
+
+function parseDescription(text: string, file: string): RunDescription {
+  const invalid = (problem: string, cause?: unknown): TalwegError =>
+    new TalwegError({ code: 'INVALID_FILE', operation: 'run', problem, place: { file }, cause })
+  let description: unknown
+  try {
+    description = JSON.parse(text)
+  } catch (cause) {
+    throw invalid('it is not JSON', cause)
+  }
+  const { overrides, data } = Object(description) as Partial<RunDescription>
+  if (typeof overrides === 'object' && typeof data === 'object') return description as RunDescription
+  throw invalid('it does not describe a run')
 }
 
 function cannotMake(folder: string, cause: unknown): unknown {
