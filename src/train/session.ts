@@ -136,6 +136,7 @@ function checkSource(source: unknown): asserts source is DataSource {
 
 function checkModel(model: unknown): asserts model is Module {
   const isModule = typeof Object(model).namedParameters === 'function'
+  if (isModule) checkParameters(model as Module)
   if (isModule && (model as Module).numParameters > 0) return
   throw new TalwegError({
     code: 'INVALID_TRAINING',
@@ -143,6 +144,18 @@ function checkModel(model: unknown): asserts model is Module {
     problem: isModule ? 'the model has no parameter to train' : 'the function gives no model',
     hint: 'return a module of nn, or a class that extends nn.Module and has its parameters as fields',
   })
+}
+
+function checkParameters(model: Module): void {
+  for (const [path, { type }] of model.namedParameters()) {
+    if (type.shape.every((size) => Number.isInteger(size) && size >= 1)) continue
+    throw new TalwegError({
+      code: 'INVALID_TRAINING',
+      operation: 'model',
+      problem: `the parameter ${path} is ${formatType(type)}`,
+      hint: 'give layers whole numbers of features, at least 1',
+    })
+  }
 }
 
 function resolveBatchSize(

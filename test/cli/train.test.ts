@@ -280,6 +280,12 @@ const wrong: readonly [
     /asks for the data's vocabulary/,
   ],
   [
+    'a layer without a feature',
+    { 'a.ts': tinyTraining.replace('hidden: [8]', 'hidden: [0]') },
+    ['a.ts'],
+    /the parameter layers\.0\.weight is f32\[3,0\]/,
+  ],
+  [
     'a tensor that a batch has not',
     { 'a.ts': tinyTraining.replace('batch.y)', 'batch.yy)') },
     ['a.ts'],
