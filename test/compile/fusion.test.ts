@@ -88,6 +88,16 @@ test('bias, residual and activation go into the product where nobody else needs 
   assert.deepEqual(instructionsOf(compiled), ['dotEpilogue'])
 })
 
+test("what is worked out for a sum alone stays out of the product: momentum's velocity and the parameter are one group", async () => {
+  const inputs = [{ shape: [4, 3] }, { shape: [4, 6] }, { shape: [3, 6] }, { shape: [3, 6] }]
+  const graph = graphOf(inputs, (x, gradient, velocity, parameter) => {
+    const next = ops.add(ops.multiply(velocity, 0.9), ops.matmul(ops.transpose(x), gradient))
+    return [next, ops.subtract(parameter, ops.multiply(next, 0.1))]
+  })
+  const compiled = await assertSameAsPlain(graph, fusing)
+  assert.deepEqual(instructionsOf(compiled), ['dotGeneral', 'elementwise'])
+})
+
 test('gelu goes into the product, but not when its argument is needed as well', async () => {
   const inputs = [{ shape: [4, 3] }, { shape: [3, 6] }, row]
   const alone = graphOf(inputs, (x, w, b) => [ops.gelu(ops.add(ops.matmul(x, w), b), 'tanh')])

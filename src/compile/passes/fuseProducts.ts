@@ -6,7 +6,7 @@
  * becomes the composite `dotEpilogue`. Only where nobody else needs what is in between: in training, GELU's argument is
  * needed by its derivative and GELU stays outside.
  */
-import type { CompositeName } from '../../core/operations.js'
+import { isElementwise, type CompositeName } from '../../core/operations.js'
 import { sameType } from '../../core/shape.js'
 import { countUses, producedBy, type Graph, type Node, type Value } from '../../graph/index.js'
 import { splatNumber } from './constants.js'
@@ -28,7 +28,7 @@ export function fuseProducts(graph: Graph, composites: ReadonlySet<CompositeName
   const taken = new Set<Node>()
   for (const node of [...graph.nodes].reverse()) {
     if (node.operation !== 'dotGeneral') continue
-    const members = followChain(node, (value) => untaken(consumers.get(value), taken), composites)
+    const members = followChain(node, { consumers, taken, composites })
     if (members.length === 1) continue
     groups.push({ name: 'dotEpilogue', members })
     members.forEach((member) => taken.add(member))
@@ -47,38 +47,45 @@ function findOnlyConsumers(graph: Graph): Map<Value, Node> {
   return consumers
 }
 
-function untaken(node: Node | undefined, taken: ReadonlySet<Node>): Node | undefined {
-  return node !== undefined && taken.has(node) ? undefined : node
+interface Surroundings {
+  readonly consumers: ReadonlyMap<Value, Node>
+  readonly taken: ReadonlySet<Node>
+  readonly composites: ReadonlySet<CompositeName>
 }
 
-function followChain(
-  product: Node,
-  consumerOf: (value: Value) => Node | undefined,
-  composites: ReadonlySet<CompositeName>,
-): Node[] {
+function followChain(product: Node, around: Surroundings): Node[] {
   const members = [product]
   let stage = Stage.product
   for (;;) {
     const value = members.at(-1)!.outputs[0]
-    const next = consumerOf(value)
-    const reached: Stage | undefined = next && nextStage(next, value, stage, composites)
-    if (next === undefined || reached === undefined) return members
+    const next = around.consumers.get(value)
+    if (next === undefined || around.taken.has(next)) return members
+    const reached = nextStage(next, value, stage, around)
+    if (reached === undefined) return members
     members.push(next)
     stage = reached
   }
 }
 
 /** What `node` does to `value`, if that may come after `stage`. */
-function nextStage(node: Node, value: Value, stage: Stage, composites: ReadonlySet<CompositeName>): Stage | undefined {
+function nextStage(node: Node, value: Value, stage: Stage, around: Surroundings): Stage | undefined {
   if (node.operation === 'add') {
     const other = node.inputs[0] === value ? node.inputs[1] : node.inputs[0]
     if (stage < Stage.bias && isBias(other)) return Stage.bias
-    const isResidual = stage < Stage.residual && sameType(other.type, value.type) && !isCopiedInside(other.node)
-    return isResidual ? Stage.residual : undefined
+    return stage < Stage.residual && isResidual(other, value, node, around) ? Stage.residual : undefined
   }
   if (node.operation === 'convert')
     return stage > Stage.product && node.attributes.dtype === 'bf16' ? Stage.rounding : undefined
-  return stage < Stage.activation && isActivation(node, value, composites) ? Stage.activation : undefined
+  return stage < Stage.activation && isActivation(node, value, around.composites) ? Stage.activation : undefined
+}
+
+/**
+ * Something of the result's shape that is in memory anyway. What is worked out for this sum alone (a momentum's share of
+ * the last step's velocity) is better left to the elementwise group that the sum then joins: it goes to memory nowhere.
+ */
+function isResidual(other: Value, value: Value, sum: Node, { consumers }: Surroundings): boolean {
+  if (!sameType(other.type, value.type) || isCopiedInside(other.node)) return false
+  return !(isElementwise(other.node.operation) && consumers.get(other) === sum)
 }
 
 /** A vector spread over all rows: `broadcastInDim` along the last dimension. */
