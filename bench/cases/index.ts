@@ -36,7 +36,7 @@ export type Case = WorkCase | LaunchCase
 
 const torch = ['torch-eager', 'torch-compile'] as const
 const jax = 'jax'
-const javaScript = ['tfjs'] as const
+const javaScript = ['tfjs', 'jax-js'] as const
 const both = ['f32', 'bf16'] as const
 
 function training(

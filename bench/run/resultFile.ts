@@ -2,7 +2,7 @@
  * Results with the machine that they were measured on, in `bench/results/NAME.json`. A case that is measured again takes the
  * place of what was there of it; the others stay, if they are of the same machine.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { TalwegError } from '../../src/core/errors.js'
 import type { Machine } from './machine.js'
 import type { SystemResult } from './statistics.js'
@@ -51,5 +51,6 @@ export function saveResults(name: string, machine: Machine, measured: readonly K
     })
   }
   const file: ResultFile = { machine, results: mergeResults(before?.results ?? [], measured) }
+  mkdirSync(pathOf('bench/results'), { recursive: true })
   writeFileSync(place(name), `${JSON.stringify(file, null, 2)}\n`)
 }

@@ -145,6 +145,7 @@ export const peers: readonly System[] = [
     python({ peer: 'sklearn', form, script: () => 'sklearn/serve.py', module: 'sklearn' }),
   ),
   npmPeer('tfjs', '@tensorflow/tfjs'),
+  npmPeer('jax-js', '@jax-js/jax'),
 ]
 
 /** The systems of a case that `--peers` asks for; all where it is not given, none for `none`. */
