@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { checkAgreement, largestDifference, type LossAt } from '../../bench/run/agreement.js'
+import { barsOf } from '../../bench/run/bars.js'
 import { readOptions } from '../../bench/run/options.js'
 import { formatLine, formatTable } from '../../bench/run/report.js'
 import { mergeResults, type KeptResult } from '../../bench/run/resultFile.js'
@@ -99,4 +100,17 @@ test('a case, a peer or a number that makes no sense is refused', () => {
   assert.throws(() => readOptions(['gpt-1']), /there is no case "gpt-1"/)
   assert.throws(() => readOptions(['mlp', '--peers', 'torch,theano']), /there is no peer "theano"/)
   assert.throws(() => readOptions(['mlp', '--pairs', '0']), /--pairs is 0/)
+})
+
+test('the picture shows the fastest form of each peer', () => {
+  const shown = (system: string, median: number): SystemResult => ({
+    ...result,
+    system,
+    ratio: { median, minimum: median, maximum: median },
+  })
+  const bars = barsOf([shown('talweg', 1), shown('torch-eager', 1.5), shown('torch-compile', 1.25), shown('jax-js', 9)])
+  assert.deepEqual(
+    bars.map(({ group, system, label }) => `${group}: ${system} ${label}`),
+    ['gpt-1m, bf16: Talweg 12.5 ms', 'gpt-1m, bf16: PyTorch 1.25×', 'gpt-1m, bf16: jax-js 9.00×'],
+  )
 })
