@@ -8,6 +8,12 @@ import type { Launch } from './systems.js'
 /** How often its memory is looked at, where that is wanted: a process that has ended can't be asked any more. */
 const watchMs = 20
 
+/** Those that run: they must not outlive the bench, however it ends. */
+const running = new Set<ChildProcess>()
+
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
+for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.on(signal, () => process.exit(code)) // prettier-ignore
+
 export class LineProcess {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
@@ -21,7 +27,13 @@ export class LineProcess {
   constructor(name: string, { file, args, env }: Launch) {
     this.#name = name
     this.#child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } })
-    this.#gone = new Promise((resolve) => this.#child.once('close', (code) => resolve(code)))
+    running.add(this.#child)
+    this.#gone = new Promise((resolve) =>
+      this.#child.once('close', (code) => {
+        running.delete(this.#child)
+        resolve(code)
+      }),
+    )
     const { stdin, stdout, stderr } = this.#child
     // Writing to a child that has died; the read that follows says so.
     stdin?.on('error', () => undefined)

@@ -40,17 +40,27 @@ async function main(args: readonly string[]): Promise<void> {
   const results: SystemResult[] = []
   for (const example of options.cases) {
     for (const precision of example.precisions.filter((name) => options.precisions.includes(name))) {
-      const measured = await measureOne(example, precision, options)
-      results.push(...measured.results)
-      if (options.json) for (const result of measured.results) console.log(formatLine(result))
+      try {
+        const measured = await measureOne(example, precision, options)
+        results.push(...measured.results)
+        if (options.json) for (const result of measured.results) console.log(formatLine(result))
+      } catch (error) {
+        // The other cases may still be measured; the exit code tells.
+        complain(error)
+      }
     }
   }
-  if (!options.json) console.log(formatTable(results))
+  if (!options.json && results.length > 0) console.log(formatTable(results))
+}
+
+function complain(error: unknown): void {
+  const isExpected = error instanceof TalwegError || String(Object(error).code).startsWith('ERR_PARSE_ARGS')
+  console.error(isExpected ? (error as Error).message : error)
+  process.exitCode = 1
 }
 
 try {
   await main(process.argv.slice(2))
 } catch (error) {
-  console.error(error instanceof TalwegError ? error.message : error)
-  process.exitCode = 1
+  complain(error)
 }
