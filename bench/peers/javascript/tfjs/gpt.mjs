@@ -3,8 +3,40 @@ import * as tf from '@tensorflow/tfjs'
 
 const geluScale = Math.sqrt(2 / Math.PI)
 
+/**
+ * A product of matrices. The backend's fast kernel takes only two plain ones; for one that is to be read transposed, as the
+ * gradients ask for, it has plain loops. So they are transposed first.
+ */
+const product = tf.customGrad((left, right, save) => {
+  save([left, right])
+  return {
+    value: tf.matMul(left, right),
+    gradFunc: (slope, [savedLeft, savedRight]) => [
+      tf.matMul(slope, tf.transpose(savedRight)),
+      tf.matMul(tf.transpose(savedLeft), slope),
+    ],
+  }
+})
+
+/** The products of matrices behind each other, each by itself for the same reason: [n, a, b] by [n, b, c]. */
+function productOfEach(left, right) {
+  const rights = tf.unstack(right)
+  return tf.stack(tf.unstack(left).map((matrix, index) => tf.matMul(matrix, rights[index])))
+}
+
+const batchProduct = tf.customGrad((left, right, save) => {
+  save([left, right])
+  return {
+    value: productOfEach(left, right),
+    gradFunc: (slope, [savedLeft, savedRight]) => [
+      productOfEach(slope, tf.transpose(savedRight, [0, 2, 1])),
+      productOfEach(tf.transpose(savedLeft, [0, 2, 1]), slope),
+    ],
+  }
+})
+
 function linear(weights, name, x) {
-  return tf.add(tf.matMul(x, weights[`${name}.weight`]), weights[`${name}.bias`])
+  return tf.add(product(x, weights[`${name}.weight`]), weights[`${name}.bias`])
 }
 
 function layerNorm(weights, name, x) {
@@ -20,11 +52,15 @@ function gelu(x) {
 
 /** @param x [batch * length, width] */
 function attend(weights, name, x, mask, { batch, length, heads, width }) {
-  const split = (part) =>
-    tf.transpose(tf.reshape(linear(weights, `${name}.${part}`, x), [batch, length, heads, width / heads]), [0, 2, 1, 3])
-  const scores = tf.mul(tf.matMul(split('query'), split('key'), false, true), 1 / Math.sqrt(width / heads))
-  const mixed = tf.matMul(tf.softmax(tf.add(scores, mask)), split('value'))
-  return linear(weights, `${name}.output`, tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch * length, width]))
+  const size = width / heads
+  const split = (part) => {
+    const parts = tf.reshape(linear(weights, `${name}.${part}`, x), [batch, length, heads, size])
+    return tf.reshape(tf.transpose(parts, [0, 2, 1, 3]), [batch * heads, length, size])
+  }
+  const scores = tf.mul(batchProduct(split('query'), tf.transpose(split('key'), [0, 2, 1])), 1 / Math.sqrt(size))
+  const mixed = batchProduct(tf.softmax(tf.add(scores, mask)), split('value'))
+  const joined = tf.transpose(tf.reshape(mixed, [batch, heads, length, size]), [0, 2, 1, 3])
+  return linear(weights, `${name}.output`, tf.reshape(joined, [batch * length, width]))
 }
 
 /** 0 where a row may look and a large negative number where it may not. */
@@ -41,7 +77,7 @@ export function lossOf(weights, tokens, targets, options) {
   const shape = { batch, length, heads, width }
   const oneHot = (indices) => tf.cast(tf.oneHot(tf.reshape(indices, [batch * length]), vocabulary), 'float32')
   const mask = causalMask(length)
-  const embedded = tf.reshape(tf.matMul(oneHot(tokens), table), [batch, length, width])
+  const embedded = tf.reshape(product(oneHot(tokens), table), [batch, length, width])
   const places = tf.slice(weights['positionEmbedding.weight'], [0, 0], [length, width])
   let x = tf.reshape(tf.add(embedded, places), [batch * length, width])
   for (let layer = 0; layer < layers; layer++) {
@@ -50,7 +86,7 @@ export function lossOf(weights, tokens, targets, options) {
     const raised = gelu(linear(weights, `${name}.mlp.up`, layerNorm(weights, `${name}.norm2`, x)))
     x = tf.add(x, linear(weights, `${name}.mlp.down`, raised))
   }
-  const logits = tf.matMul(layerNorm(weights, 'finalNorm', x), table, false, true)
+  const logits = product(layerNorm(weights, 'finalNorm', x), tf.transpose(table))
   const chosen = tf.sum(tf.mul(logits, oneHot(targets)), -1)
   return tf.mean(tf.sub(tf.logSumExp(logits, -1), chosen))
 }
