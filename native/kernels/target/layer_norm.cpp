@@ -1,9 +1,26 @@
 // Layer norm. Forward: mean, then variance about it, then the result, the row being in the cache after the first pass.
 // Backward: the input's gradient row by row, and the parameters' gradients chunk by chunk of rows.
+//
+// A row's mean is kept as a float, whose last digit is coarse where the mean is many times the spread. Such rows (they are
+// rare) are looked at once more for what is left between that float and the mean itself, and it is taken off as well.
 #include "rows.h"
 
 namespace talweg::kernels::TALWEG_TARGET_NAMESPACE {
 namespace {
+
+/// Whether the mean is so many deviations from 0 that rounding it shows in the result.
+TALWEG_INLINE bool isFarFromZero(float mean, float rstd) {
+  constexpr float most = 2;
+  return mean * rstd > most || mean * rstd < -most;
+}
+
+/// What the mean of a row is above `mean`, which is the float near it: the differences are exact.
+template <class X>
+TALWEG_INLINE float restOfMean(int64_t width, const X* x, float mean) {
+  F32 sum = {};
+  forEachVector(width, [&](int64_t i, int64_t count) { sum += keepFirst(loadUpTo(x + i, count) - mean, count); });
+  return sumLanes(sum) / static_cast<float>(width);
+}
 
 template <class X, class Y>
 void forwardRow(const RowPlan& plan, const X* x, const float* weight, const float* bias, Y* y, float* mean, float* rstd) {
@@ -16,20 +33,29 @@ void forwardRow(const RowPlan& plan, const X* x, const float* weight, const floa
     const F32 centred = keepFirst(loadUpTo(x + i, count) - m, count);
     squares = fma(centred, centred, squares);
   });
-  const float r = 1.0f / __builtin_sqrtf(sumLanes(squares) / static_cast<float>(width) + plan.epsilon);
+  const float variance = sumLanes(squares) / static_cast<float>(width);
+  float r = 1.0f / __builtin_sqrtf(variance + plan.epsilon), rest = 0;
+  if (isFarFromZero(m, r)) {
+    rest = restOfMean(width, x, m);
+    r = 1.0f / __builtin_sqrtf(variance - rest * rest + plan.epsilon);
+  }
+  const float restScaled = -rest * r;
   forEachVector(width, [&](int64_t i, int64_t count) {
-    F32 v = (loadUpTo(x + i, count) - m) * r;
+    F32 v = fma(loadUpTo(x + i, count) - m, r, restScaled);
     if (weight != nullptr) v = v * loadUpTo(weight + i, count);
     if (bias != nullptr) v = v + loadUpTo(bias + i, count);
     storeUpTo(y + i, v, count);
   });
-  if (mean != nullptr) *mean = m;
+  if (mean != nullptr) *mean = m + rest;
   if (rstd != nullptr) *rstd = r;
 }
 
 /// dx = rstd (g - mean(g) - n mean(g n)), g = dy weight, n = (x - mean) rstd
+///
+/// @param rest what the row's mean is above `mean`
 template <class X, class G, class R>
-void backwardRow(int64_t width, const X* x, const float* weight, float mean, float rstd, const G* dy, R* dx) {
+void backwardRow(int64_t width, const X* x, const float* weight, float mean, float rest, float rstd, const G* dy, R* dx) {
+  const float restScaled = -rest * rstd;
   F32 sum = {}, along = {};
   const auto scaled = [&](int64_t i, int64_t count) {
     const F32 g = loadUpTo(dy + i, count);
@@ -38,13 +64,19 @@ void backwardRow(int64_t width, const X* x, const float* weight, float mean, flo
   forEachVector(width, [&](int64_t i, int64_t count) {
     const F32 g = scaled(i, count);
     sum += g;
-    along = fma(g, (loadUpTo(x + i, count) - mean) * rstd, along);
+    along = fma(g, fma(loadUpTo(x + i, count) - mean, rstd, restScaled), along);
   });
   const float meanOfG = sumLanes(sum) / static_cast<float>(width), meanAlong = sumLanes(along) / static_cast<float>(width);
   forEachVector(width, [&](int64_t i, int64_t count) {
-    const F32 n = (loadUpTo(x + i, count) - mean) * rstd;
+    const F32 n = fma(loadUpTo(x + i, count) - mean, rstd, restScaled);
     storeUpTo(dx + i, (scaled(i, count) - meanOfG - n * meanAlong) * rstd, count);
   });
+}
+
+/// Takes dy * step off the sums of a row's dy * n.
+template <class G>
+void takeOff(int64_t width, const G* dy, double step, double* sums) {
+  for (int64_t i = 0; i < width; i++) sums[i] -= static_cast<double>(loadScalar(dy + i)) * step;
 }
 
 template <class X, class G, class R>
@@ -59,7 +91,10 @@ void backward(const RowPlan& plan, const X* x, const float* weight, const float*
       dw = db * ((loadUpTo(x + row * width + column, count) - mean[row]) * rstd[row]);
     });
     for (int64_t row = begin; row < end; row++) {
-      backwardRow(width, x + row * width, weight, mean[row], rstd[row], dy + row * width, dx + row * width);
+      const bool isFar = isFarFromZero(mean[row], rstd[row]);
+      const float rest = isFar ? restOfMean(width, x + row * width, mean[row]) : 0.0f;
+      if (isFar) takeOff(width, dy + row * width, static_cast<double>(rest) * rstd[row], sums + chunk * 2 * width);
+      backwardRow(width, x + row * width, weight, mean[row], rest, rstd[row], dy + row * width, dx + row * width);
     }
   });
   joinChunks(numChunks, 2 * width, sums);

@@ -32,8 +32,9 @@ void softmaxRow(const X* x, Y* y, int64_t width) {
 template <class X, class Y>
 void logSoftmaxRow(const X* x, Y* y, int64_t width) {
   const float largest = largestOf(x, width);
-  const float shift = largest + log(broadcast(sumOfExponentials(x, width, largest)))[0];
-  forEachVector(width, [&](int64_t i, int64_t count) { storeUpTo(y + i, loadUpTo(x + i, count) - shift, count); });
+  const float logSum = log(broadcast(sumOfExponentials(x, width, largest)))[0];
+  // One after the other: the first difference is exact near the largest, and their sum may be large and coarse.
+  forEachVector(width, [&](int64_t i, int64_t count) { storeUpTo(y + i, (loadUpTo(x + i, count) - largest) - logSum, count); });
 }
 
 template <class Y, class G, class R>
