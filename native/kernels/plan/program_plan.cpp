@@ -1,8 +1,8 @@
 // Planning of elementwise programs: checks, merging of dimensions, memory of the registers, size of a block.
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "../vector_program.h"
 
@@ -250,6 +250,8 @@ RegisterLayout layOut(const Planner& planner) {
 
 int64_t greatestCommonDivisor(int64_t a, int64_t b) { return b == 0 ? a : greatestCommonDivisor(b, a % b); }
 
+int64_t roundUpToQuantum(int64_t size) { return (size + programQuantum - 1) / programQuantum * programQuantum; }
+
 /// Blocks of pieces of long rows, or of several short rows; multiples of the quantum where possible.
 void chooseBlocks(VectorProgramView& view, int64_t largestBlock) {
   const int64_t row = view.rowSize;
@@ -257,7 +259,7 @@ void chooseBlocks(VectorProgramView& view, int64_t largestBlock) {
     const int64_t pieces = std::max<int64_t>(1, (row + largestBlock - 1) / largestBlock);
     const int64_t piece = (row + pieces - 1) / pieces;
     view.rowsPerBlock = 1;
-    view.blockSize = std::max(programQuantum, (piece + programQuantum - 1) / programQuantum * programQuantum);
+    view.blockSize = std::max(programQuantum, roundUpToQuantum(piece));
     return;
   }
   const int64_t multiple = programQuantum / greatestCommonDivisor(std::max<int64_t>(row, 1), programQuantum);
@@ -265,76 +267,24 @@ void chooseBlocks(VectorProgramView& view, int64_t largestBlock) {
   if (rows >= multiple) rows = rows / multiple * multiple;
   view.rowsPerBlock = std::min(rows, std::max<int64_t>(view.numRows, 1));
   view.blockSize = view.rowsPerBlock * row;
-  if (view.rowsPerBlock == 1) view.blockSize = (row + programQuantum - 1) / programQuantum * programQuantum;
+  if (view.rowsPerBlock == 1) view.blockSize = roundUpToQuantum(row);
 }
 
-int64_t constantBits(DType dtype, double value) {
-  int64_t bits = 0;
-  switch (dtype) {
-    case DType::f64: std::memcpy(&bits, &value, 8); return bits;
-    case DType::f32: {
-      const float single = static_cast<float>(value);
-      std::memcpy(&bits, &single, 4);
-      return bits;
-    }
-    case DType::bf16: {
-      const float single = static_cast<float>(value);
-      uint32_t word;
-      std::memcpy(&word, &single, 4);
-      if ((word & 0x7fffffffu) > 0x7f800000u) return (word >> 16) | 0x40;
-      return (word + 0x7fff + ((word >> 16) & 1)) >> 16;
-    }
-    case DType::i32: return static_cast<uint32_t>(static_cast<int32_t>(value));
-    case DType::u32: return static_cast<uint32_t>(value);
-    case DType::u8: return static_cast<uint8_t>(value);
-    case DType::boolean: return value != 0;
-  }
-  return 0;
-}
-
-}  // namespace
-
-int ProgramSource::input(DType dtype, const Dims& strides) {
-  if (!instructions.empty()) fail("inputs must be declared before the first instruction");
-  inputs.push_back({dtype, strides});
-  return static_cast<int>(inputs.size()) - 1;
-}
-
-int ProgramSource::emit(Opcode opcode, DType dtype, std::initializer_list<int> operands, int64_t immediate) {
-  if (static_cast<int>(operands.size()) != numOperands(opcode)) fail("an opcode was given a wrong number of operands");
-  ProgramInstruction instruction{opcode, dtype, {0, 0, 0}, immediate};
-  std::copy(operands.begin(), operands.end(), instruction.operands);
-  instructions.push_back(instruction);
-  return static_cast<int>(inputs.size() + instructions.size()) - 1;
-}
-
-int ProgramSource::constant(DType dtype, double value) {
-  return emit(Opcode::constant, dtype, {}, constantBits(dtype, value));
-}
-
-void ProgramSource::output(int value) { outputs.push_back({value, rowMajorStrides(shape)}); }
-void ProgramSource::output(int value, const Dims& strides) { outputs.push_back({value, strides}); }
-
-VectorProgram::VectorProgram(const ProgramSource& source) {
+void checkSize(const ProgramSource& source) {
   if (source.inputs.size() + source.outputs.size() > static_cast<size_t>(maxProgramViews)) {
     fail("more than " + std::to_string(maxProgramViews) + " inputs and outputs; split the group");
   }
   if (source.inputs.size() + source.instructions.size() > static_cast<size_t>(maxProgramValues)) {
     fail("more than " + std::to_string(maxProgramValues) + " values; split the group");
   }
-  Planner planner(source);
-  planner.describeValues();
-  planner.mergeDimensions();
-  for (int i = 0; i < planner.numInputs(); i++) {
-    planner.values[i].isKept = accessOf(planner.sizes, planner.inputStrides[i]) == PlannedView::Access::periodic;
-  }
-  const RegisterLayout layout = layOut(planner);
+}
 
-  view_.rank = planner.sizes.rank;
-  std::copy(planner.sizes.at, planner.sizes.at + maxRank, view_.sizes);
-  view_.rowSize = planner.sizes[view_.rank - 1];
-  view_.numRows = 1;
-  for (int dim = 0; dim + 1 < view_.rank; dim++) view_.numRows *= view_.sizes[dim];
+void planSizes(const Dims& sizes, const RegisterLayout& layout, VectorProgramView& view) {
+  view.rank = sizes.rank;
+  std::copy(sizes.at, sizes.at + maxRank, view.sizes);
+  view.rowSize = sizes[view.rank - 1];
+  view.numRows = 1;
+  for (int dim = 0; dim + 1 < view.rank; dim++) view.numRows *= view.sizes[dim];
 
   // Half of a first-level cache for the registers, the rest for what streams through it.
   const int64_t available = programScratchBytes - layout.scalarBytes;
@@ -342,58 +292,96 @@ VectorProgram::VectorProgram(const ProgramSource& source) {
   if (available < perElement * programQuantum) fail("too many values alive at once; split the group");
   int64_t largestBlock = std::min<int64_t>(1024, std::max<int64_t>(24 * 1024 / perElement, 256));
   largestBlock = std::min(largestBlock, available / perElement) / programQuantum * programQuantum;
-  chooseBlocks(view_, largestBlock);
+  chooseBlocks(view, largestBlock);
+}
 
-  const int64_t paddedBlock = (view_.blockSize + programQuantum - 1) / programQuantum * programQuantum;
+std::vector<ProgramRegister> planRegisters(const Planner& planner, const RegisterLayout& layout, int64_t blockSize) {
+  std::vector<ProgramRegister> registers;
+  const int64_t paddedBlock = roundUpToQuantum(blockSize);
   for (size_t v = 0; v < planner.values.size(); v++) {
     const Value& value = planner.values[v];
     const int64_t offset = value.isScalar ? paddedBlock * layout.bytesPerElement + layout.slot[v] : paddedBlock * layout.slot[v];
-    registers_.push_back({value.dtype, value.isScalar, static_cast<int32_t>(offset)});
+    registers.push_back({value.dtype, value.isScalar, static_cast<int32_t>(offset)});
   }
+  return registers;
+}
 
-  Dims iotaStrides = rowMajorStrides(source.shape);
-  std::vector<int16_t> position(source.instructions.size());
-  view_.workPerElement = 1 + static_cast<int64_t>(source.inputs.size() + source.outputs.size());
+PlannedInstruction planInstruction(const Planner& planner, int index) {
+  const ProgramInstruction& from = planner.source.instructions[index];
+  const int count = numOperands(from.opcode), result = planner.numInputs() + index;
+  PlannedInstruction to{from.opcode, from.dtype, from.dtype, static_cast<int16_t>(result), {0, 0, 0}, from.immediate, 0};
+  for (int i = 0; i < count; i++) to.operands[i] = static_cast<int16_t>(from.operands[i]);
+  if (count > 0) to.operandDType = planner.values[from.operands[count - 1]].dtype;
+  if (from.opcode == Opcode::iota) {
+    to.immediate = rowMajorStrides(planner.source.shape)[static_cast<int>(from.immediate)];
+    to.iotaSize = planner.source.shape[static_cast<int>(from.immediate)];
+  }
+  return to;
+}
+
+/// Instructions in the order in which they run: those with scalar results first.
+struct InstructionOrder {
+  std::vector<PlannedInstruction> instructions;
+  std::vector<int16_t> position;  // of each of the source's instructions
+  int numSetup = 0;
+};
+
+InstructionOrder orderInstructions(const Planner& planner) {
+  InstructionOrder order;
+  order.position.resize(planner.source.instructions.size());
   for (const bool isSetup : {true, false}) {
     for (int index = 0; index < planner.numInstructions(); index++) {
-      const ProgramInstruction& from = source.instructions[index];
-      const int result = planner.numInputs() + index;
-      if (planner.values[result].isScalar != isSetup) continue;
-      const int count = numOperands(from.opcode);
-      PlannedInstruction to{from.opcode, from.dtype, from.dtype, static_cast<int16_t>(result), {0, 0, 0}, from.immediate, 0};
-      for (int i = 0; i < count; i++) to.operands[i] = static_cast<int16_t>(from.operands[i]);
-      if (count > 0) to.operandDType = planner.values[from.operands[count - 1]].dtype;
-      if (from.opcode == Opcode::iota) {
-        to.immediate = iotaStrides[static_cast<int>(from.immediate)];
-        to.iotaSize = source.shape[static_cast<int>(from.immediate)];
-      }
-      position[index] = static_cast<int16_t>(instructions_.size());
-      instructions_.push_back(to);
-      if (!isSetup) view_.workPerElement += opcodeCost(from.opcode);
+      if (planner.values[planner.numInputs() + index].isScalar != isSetup) continue;
+      order.position[index] = static_cast<int16_t>(order.instructions.size());
+      order.instructions.push_back(planInstruction(planner, index));
     }
-    if (isSetup) view_.numSetupInstructions = static_cast<int>(instructions_.size());
+    if (isSetup) order.numSetup = static_cast<int>(order.instructions.size());
   }
+  return order;
+}
 
-  auto planView = [&](DType dtype, int value, const Dims& strides, int instruction) {
-    PlannedView planned{accessOf(planner.sizes, strides), dtype, static_cast<int16_t>(value),
-                        static_cast<int16_t>(instruction), {}};
-    std::copy(strides.at, strides.at + maxRank, planned.strides);
-    return planned;
-  };
+PlannedView planView(const Planner& planner, const Dims& strides, DType dtype, int value, int instruction) {
+  PlannedView planned{accessOf(planner.sizes, strides), dtype, static_cast<int16_t>(value), static_cast<int16_t>(instruction), {}};
+  std::copy(strides.at, strides.at + maxRank, planned.strides);
+  return planned;
+}
+
+PlannedView planInput(const Planner& planner, int input, const std::vector<int16_t>& position) {
+  const int lastUse = planner.values[input].lastUse, reader = lastUse < 0 ? -1 : position[lastUse];
+  PlannedView planned = planView(planner, planner.inputStrides[input], planner.source.inputs[input].dtype, input, reader);
+  if (planner.values[input].isScalar) planned.access = PlannedView::Access::scalar;
+  return planned;
+}
+
+PlannedView planOutput(const Planner& planner, size_t output, const std::vector<int16_t>& position) {
+  const int value = planner.source.outputs[output].value;
+  const int maker = value < planner.numInputs() ? -1 : position[value - planner.numInputs()];
+  PlannedView planned = planView(planner, planner.outputStrides[output], planner.values[value].dtype, value, maker);
+  if (planned.access != PlannedView::Access::contiguous) planned.access = PlannedView::Access::strided;
+  return planned;
+}
+
+}  // namespace
+
+VectorProgram::VectorProgram(const ProgramSource& source) {
+  checkSize(source);
+  Planner planner(source);
+  planner.describeValues();
+  planner.mergeDimensions();
   for (int i = 0; i < planner.numInputs(); i++) {
-    const int lastUse = planner.values[i].lastUse;
-    PlannedView planned = planView(source.inputs[i].dtype, i, planner.inputStrides[i], lastUse < 0 ? -1 : position[lastUse]);
-    if (planner.values[i].isScalar) planned.access = PlannedView::Access::scalar;
-    inputs_.push_back(planned);
+    planner.values[i].isKept = accessOf(planner.sizes, planner.inputStrides[i]) == PlannedView::Access::periodic;
   }
-  for (size_t i = 0; i < source.outputs.size(); i++) {
-    const int value = source.outputs[i].value;
-    const int made = value < planner.numInputs() ? -1 : position[value - planner.numInputs()];
-    PlannedView planned = planView(planner.values[value].dtype, value, planner.outputStrides[i], made);
-    if (planned.access != PlannedView::Access::contiguous) planned.access = PlannedView::Access::strided;
-    outputs_.push_back(planned);
-  }
+  const RegisterLayout layout = layOut(planner);
+  planSizes(planner.sizes, layout, view_);
+  registers_ = planRegisters(planner, layout, view_.blockSize);
+  InstructionOrder order = orderInstructions(planner);
+  instructions_ = std::move(order.instructions);
+  for (int i = 0; i < planner.numInputs(); i++) inputs_.push_back(planInput(planner, i, order.position));
+  for (size_t i = 0; i < source.outputs.size(); i++) outputs_.push_back(planOutput(planner, i, order.position));
 
+  view_.workPerElement = 1 + static_cast<int64_t>(source.inputs.size() + source.outputs.size());
+  for (size_t i = order.numSetup; i < instructions_.size(); i++) view_.workPerElement += opcodeCost(instructions_[i].opcode);
+  view_.numSetupInstructions = order.numSetup;
   view_.numInputs = static_cast<int>(inputs_.size());
   view_.numOutputs = static_cast<int>(outputs_.size());
   view_.numInstructions = static_cast<int>(instructions_.size());
