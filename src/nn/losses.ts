@@ -6,7 +6,8 @@
  * whoever joins parts divides the sum of sums by the sum of weights, and gets what one large batch would have given.
  */
 import type { DType } from '../core/dtype.js'
-import type { Shape } from '../core/shape.js'
+import { numElements, type Shape } from '../core/shape.js'
+import { checkOptions, ranges } from '../graph/checkOptions.js'
 import { Tensor, type AnyTensor } from '../graph/tensor.js'
 import { full } from '../ops/creation.js'
 import {
@@ -42,7 +43,7 @@ export class Mean extends Tensor<readonly [], 'f32'> {
 
 /** The mean of all elements of a tensor, as one that can be joined with others. */
 export function meanOf(values: AnyTensor): Mean {
-  const count = values.shape.reduce((product, size) => product * size, 1)
+  const count = numElements(values.shape)
   return new Mean(sum(values), full([], count))
 }
 
@@ -66,6 +67,7 @@ export function crossEntropy(
   options: CrossEntropyLossOptions = {},
 ): Mean {
   const { labelSmoothing = 0, ignoredTarget } = options
+  checkOptions('crossEntropy', { labelSmoothing: [labelSmoothing, ranges.share] })
   const numClasses = logits.shape[logits.rank - 1]
   const rows = reshape(logits, [-1, numClasses])
   const classes = reshape(targets, [rows.shape[0]]) as AnyTensor as Tensor<Shape, 'i32'>
@@ -81,6 +83,7 @@ export function squaredError(predictions: AnyTensor, targets: AnyTensor): Mean {
 
 /** Mean of Huber's loss: squared half near 0, linear beyond `delta`. Source: P. Huber, 1964. */
 export function huber(predictions: AnyTensor, targets: AnyTensor, delta = 1): Mean {
+  checkOptions('huber', { delta: [delta, ranges.positive] })
   const size = abs(subtract(predictions, targets))
   const near = multiply(square(size), 0.5)
   const far = multiply(subtract(size, delta / 2), delta)

@@ -2,6 +2,7 @@
  * Modules: classes whose parameters and parts are fields. A parameter's name is its path through the fields,
  * `blocks.0.attention.query.weight`; nothing need be registered.
  */
+import { numElements } from '../core/shape.js'
 import { Parameter, type AnyParameter } from './parameter.js'
 
 /** What all layers and models extend, so that a walk through fields knows what to enter. */
@@ -22,7 +23,7 @@ export abstract class Module {
   get numParameters(): number {
     let count = 0
     for (const { trainable, type } of this.namedParameters().values()) {
-      if (trainable) count += type.shape.reduce((product, size) => product * size, 1)
+      if (trainable) count += numElements(type.shape)
     }
     return count
   }

@@ -2,6 +2,7 @@
 import type { ConvolutionAttributes, Padding, ReduceWindowAttributes } from '../core/operations.js'
 import { TalwegError } from '../core/errors.js'
 import { formatType, numElements, type Shape } from '../core/shape.js'
+import { checkOptions, ranges } from '../graph/checkOptions.js'
 import { currentPlace } from '../graph/location.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
 import { zeros, zerosLike } from './creation.js'
@@ -28,17 +29,52 @@ function pair(value: number | readonly [number, number]): readonly [number, numb
 }
 
 function resolvePadding(
+  operation: string,
   option: PaddingOption,
   sizes: readonly number[],
   window: readonly number[],
   strides: readonly number[],
 ): Padding {
-  if (typeof option === 'number') return sizes.map(() => [option, option] as const)
   if (option === 'valid') return sizes.map(() => [0, 0] as const)
-  if (option !== 'same') return option
+  if (option !== 'same') return givenPadding(operation, option, sizes.length)
   return sizes.map((size, dim) => {
     const total = Math.max((Math.ceil(size / strides[dim]) - 1) * strides[dim] + window[dim] - size, 0)
     return [Math.floor(total / 2), total - Math.floor(total / 2)] as const
+  })
+}
+
+/** Padding given in numbers: one for every side, or [before, after] of each dimension. */
+function givenPadding(operation: string, option: number | Padding, rank: number): Padding {
+  const padding = Array.isArray(option) ? (option as Padding) : Array.from({ length: rank }, () => [option, option])
+  const isWhole = padding.length === rank && padding.every((sides) => sides.length === 2 && sides.every(isCountOrNone))
+  if (isWhole) return padding as Padding
+  throw new TalwegError({
+    code: 'INVALID_SETTING',
+    operation,
+    problem: `padding is ${JSON.stringify(option)}; it takes 'same', 'valid', ${ranges.countOrNone.words}, or [before, after] for each of ${rank} dimensions`,
+    place: currentPlace(),
+  })
+}
+
+function isCountOrNone(value: unknown): boolean {
+  return typeof value === 'number' && ranges.countOrNone.holds(value)
+}
+
+/** Checks a number for each of the two dimensions of an image. */
+function checkPair(operation: string, name: string, [height, width]: readonly number[]): void {
+  checkOptions(operation, { [`${name}[0]`]: [height, ranges.count], [`${name}[1]`]: [width, ranges.count] })
+}
+
+/** @throws SHAPE_MISMATCH where the window is larger than the padded image, so that there would be no result */
+function checkFits(operation: string, x: AnyTensor, span: readonly number[], padding: Padding): void {
+  const padded = padding.map(([before, after], dim) => before + x.shape[dim + 1] + after)
+  if (span.every((size, dim) => size <= padded[dim])) return
+  throw new TalwegError({
+    code: 'SHAPE_MISMATCH',
+    operation,
+    problem: `the window spans ${span.join(' x ')}, and the image with its padding ${padded.join(' x ')} (${formatType(x.type)})`,
+    hint: 'take a smaller window, or add padding',
+    place: currentPlace(),
   })
 }
 
@@ -51,10 +87,15 @@ export function convolution2d(x: AnyTensor, kernel: AnyTensor, options: Convolut
   requireImages('convolution2d', x)
   const strides = pair(options.stride ?? 1)
   const kernelDilation = pair(options.dilation ?? 1)
+  checkPair('convolution2d', 'stride', strides)
+  checkPair('convolution2d', 'dilation', kernelDilation)
+  checkOptions('convolution2d', { groups: [options.groups, ranges.count] })
   const span = kernel.shape.slice(0, 2).map((size, dim) => (size - 1) * kernelDilation[dim] + 1)
+  const padding = resolvePadding('convolution2d', options.padding ?? 'valid', x.shape.slice(1, 3), span, strides)
+  checkFits('convolution2d', x, span, padding)
   return convolutionGeneral(x, kernel, {
     strides,
-    padding: resolvePadding(options.padding ?? 'valid', x.shape.slice(1, 3), span, strides),
+    padding,
     inputDilation: [1, 1],
     kernelDilation,
     featureGroups: options.groups ?? 1,
@@ -94,13 +135,17 @@ function requireImages(operation: string, x: AnyTensor): void {
 }
 
 function poolWindow(
+  operation: string,
   x: AnyTensor,
   size: number | readonly [number, number],
   options: WindowOptions,
 ): Omit<ReduceWindowAttributes, 'kind'> {
   const window = pair(size)
   const strides = pair(options.stride ?? size)
-  const padding = resolvePadding(options.padding ?? 'valid', x.shape.slice(1, 3), window, strides)
+  checkPair(operation, 'size', window)
+  checkPair(operation, 'stride', strides)
+  const padding = resolvePadding(operation, options.padding ?? 'valid', x.shape.slice(1, 3), window, strides)
+  checkFits(operation, x, window, padding)
   const whole = [0, 0] as const
   return {
     window: [1, ...window, 1],
@@ -118,7 +163,7 @@ export function maxPool2d(
   options: WindowOptions = {},
 ): AnyTensor {
   requireImages('maxPool2d', x)
-  return reduceWindow(x, { kind: 'maximum', ...poolWindow(x, size, options) })
+  return reduceWindow(x, { kind: 'maximum', ...poolWindow('maxPool2d', x, size, options) })
 }
 
 /** The mean of each window; padding counts as zeros that are not counted. */
@@ -128,7 +173,7 @@ export function averagePool2d(
   options: WindowOptions = {},
 ): AnyTensor {
   requireImages('averagePool2d', x)
-  const window = poolWindow(x, size, options)
+  const window = poolWindow('averagePool2d', x, size, options)
   const sums = reduceWindow(x, { kind: 'add', ...window })
   const isPadded = window.padding.some(([low, high]) => low !== 0 || high !== 0)
   if (!isPadded) return divide(sums, numElements(window.window))

@@ -1,6 +1,6 @@
 /** Picking elements by place: rows of a table, one element of each row, one-hot codes. */
 import type { DType } from '../core/dtype.js'
-import type { Shape } from '../core/shape.js'
+import { numElements, type Shape } from '../core/shape.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
 import { add, convert, equal, lessEqual } from './elementwise.js'
 import { concatenate, expandDim, reshape, slice } from './movement.js'
@@ -24,7 +24,7 @@ export function takeRows<D extends DType>(x: Tensor<Shape, D>, indices: Tensor<S
 
 /** Of each row of the last dimension, the element at its index: x [..., N], indices [...] gives [...]. */
 export function takeAlongLast<D extends DType>(x: Tensor<Shape, D>, indices: Tensor<Shape, 'i32'>): Tensor<Shape, D> {
-  const numRows = indices.shape.reduce((product, size) => product * size, 1)
+  const numRows = numElements(indices.shape)
   const rows = reshape(x, [numRows, x.shape[x.rank - 1]])
   // A gather's slices must fit in its operand, and nothing fits where there is no row.
   if (numRows === 0) return reshape(slice(rows, [0, 0], [0, 0]), indices.shape) as AnyTensor as Tensor<Shape, D>

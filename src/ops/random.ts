@@ -7,6 +7,7 @@ import type { FloatDType } from '../core/dtype.js'
 import { invariant, TalwegError } from '../core/errors.js'
 import { hashString } from '../core/random.js'
 import { numElements, type Shape } from '../core/shape.js'
+import { checkOptions, ranges } from '../graph/checkOptions.js'
 import { currentPlace } from '../graph/location.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
 import {
@@ -139,15 +140,7 @@ export function bernoulli(shape: Shape, probability: number): Tensor<Shape, 'boo
 
 /** Zeroes each element with probability `rate` and divides the rest by 1 - rate, so that the mean stays. */
 export function dropout(x: AnyTensor, rate: number): AnyTensor {
-  if (!(rate >= 0 && rate <= 1)) {
-    throw new TalwegError({
-      code: 'INVALID_SETTING',
-      operation: 'dropout',
-      problem: `the rate is ${rate}, which is no probability`,
-      hint: 'give the share to drop, from 0 to 1',
-      place: currentPlace(),
-    })
-  }
+  checkOptions('dropout', { rate: [rate, ranges.share] })
   if (rate === 0) return x
   if (rate === 1) return zerosLike(x) as AnyTensor
   return where(bernoulli(x.shape, 1 - rate), multiply(x, 1 / (1 - rate)), 0)

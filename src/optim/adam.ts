@@ -1,5 +1,6 @@
 /** Optimisers that scale each element's step by what its gradients have been: Adam, AdamW, Lion. */
 import type { AnyTensor } from '../graph/tensor.js'
+import { checkOptions, ranges } from '../graph/checkOptions.js'
 import { add, divide, expm1, multiply, negate, sign, sqrt, square, subtract } from '../ops/elementwise.js'
 import { matricesOnly, type Optimizer, type OptimizerOptions, type UpdateContext } from './optimizer.js'
 import { asSchedule } from './schedule.js'
@@ -49,10 +50,17 @@ function adamFamily(kind: 'adam' | 'adamw', defaultDecay: number, options: AdamO
     decay = matricesOnly,
     clipNorm,
   } = options
+  checkOptions(kind, {
+    beta1: [beta1, ranges.decay],
+    beta2: [beta2, ranges.decay],
+    epsilon: [epsilon, ranges.positive],
+    weightDecay: [weightDecay, ranges.notNegative],
+    clipNorm: [clipNorm, ranges.positive],
+  })
   return {
     kind,
     settings: { beta1, beta2, epsilon, weightDecay },
-    learningRate: asSchedule(learningRate),
+    learningRate: asSchedule(kind, learningRate),
     clipNorm,
     decay,
     slots: ['mean', 'variance'],
@@ -102,10 +110,16 @@ export function lion({
   decay = matricesOnly,
   clipNorm,
 }: LionOptions): Optimizer {
+  checkOptions('lion', {
+    beta1: [beta1, ranges.decay],
+    beta2: [beta2, ranges.decay],
+    weightDecay: [weightDecay, ranges.notNegative],
+    clipNorm: [clipNorm, ranges.positive],
+  })
   return {
     kind: 'lion',
     settings: { beta1, beta2, weightDecay },
-    learningRate: asSchedule(learningRate),
+    learningRate: asSchedule('lion', learningRate),
     clipNorm,
     decay,
     slots: ['mean'],

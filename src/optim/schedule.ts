@@ -4,6 +4,8 @@
  */
 import { TalwegError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
+import { checkOptions, ranges } from '../graph/checkOptions.js'
+import { currentPlace } from '../graph/location.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
 import { add, cos, divide, floor, less, minimum, multiply, power, subtract, where } from '../ops/elementwise.js'
 import { full } from '../ops/creation.js'
@@ -56,6 +58,7 @@ function progress({ step, totalSteps }: ScheduleContext, warmup: number): AnyTen
 
 /** The same rate throughout, after a warm-up if there is one. */
 export function constant(peak: number, { warmup = 0 }: Warmup = {}): Schedule {
+  checkOptions('constant', { peak: [peak, ranges.positive], warmup: [warmup, ranges.countOrNone] })
   return make('constant', { peak, warmup }, (s, { step }) => warmed(s.warmup, s.peak, step, full([], s.peak)))
 }
 
@@ -65,8 +68,17 @@ export interface DecayOptions extends Warmup {
   readonly final?: number
 }
 
+function checkDecay(operation: string, { peak, warmup, final }: DecayOptions): void {
+  checkOptions(operation, {
+    peak: [peak, ranges.positive],
+    warmup: [warmup, ranges.countOrNone],
+    final: [final, ranges.share],
+  })
+}
+
 /** A straight line from the peak down to `final` of it. */
 export function linear({ peak, warmup = 0, final = 0 }: DecayOptions): Schedule {
+  checkDecay('linear', { peak, warmup, final })
   return make('linear', { peak, warmup, final }, (s, context) => {
     const falling = multiply(subtract(1, multiply(progress(context, s.warmup), 1 - s.final)), s.peak)
     return warmed(s.warmup, s.peak, context.step, falling)
@@ -75,6 +87,7 @@ export function linear({ peak, warmup = 0, final = 0 }: DecayOptions): Schedule 
 
 /** Half a cosine from the peak down to `final` of it. Source: Loshchilov, Hutter, "SGDR", 2016. */
 export function cosine({ peak, warmup = 0, final = 0 }: DecayOptions): Schedule {
+  checkDecay('cosine', { peak, warmup, final })
   return make('cosine', { peak, warmup, final }, (s, context) => {
     const wave = multiply(add(cos(multiply(progress(context, s.warmup), Math.PI)), 1), 0.5)
     const falling = multiply(add(multiply(wave, 1 - s.final), s.final), s.peak)
@@ -92,6 +105,12 @@ export interface StepDecayOptions extends Warmup {
 
 /** Multiplied by `factor` after each `every` steps. */
 export function stepDecay({ peak, every, factor = 0.1, warmup = 0 }: StepDecayOptions): Schedule {
+  checkOptions('stepDecay', {
+    peak: [peak, ranges.positive],
+    every: [every, ranges.count],
+    factor: [factor, ranges.positiveShare],
+    warmup: [warmup, ranges.countOrNone],
+  })
   return make('step', { peak, every, factor, warmup }, (s, { step }) => {
     const numReductions = floor(divide(step, s.every))
     const falling = multiply(power(full([], s.factor), numReductions), s.peak)
@@ -111,6 +130,12 @@ export interface OneCycleOptions {
 
 /** Up along half a cosine, then down along another. Source: L. Smith, "Super-convergence", 2017. */
 export function oneCycle({ peak, rise = 0.3, initial = 1 / 25, final = 1e-4 }: OneCycleOptions): Schedule {
+  checkOptions('oneCycle', {
+    peak: [peak, ranges.positive],
+    rise: [rise, ranges.share],
+    initial: [initial, ranges.positiveShare],
+    final: [final, ranges.share],
+  })
   return make('oneCycle', { peak, rise, initial, final }, (s, { step, totalSteps }) => {
     const top = Math.max(s.rise * totalSteps - 1, 1)
     const along = (from: number, to: number, share: AnyTensor): AnyTensor => {
@@ -124,13 +149,21 @@ export function oneCycle({ peak, rise = 0.3, initial = 1 / 25, final = 1e-4 }: O
   })
 }
 
-/** A number is a constant schedule. */
-export function asSchedule(rate: number | Schedule): Schedule {
-  const schedule = typeof rate === 'number' ? constant(rate) : rate
-  if (schedule.peak > 0 && Number.isFinite(schedule.peak)) return schedule
+/**
+ * A number is a constant schedule.
+ *
+ * @param optimizer that it is given to
+ */
+export function asSchedule(optimizer: string, learningRate: number | Schedule): Schedule {
+  if (typeof learningRate !== 'number' && typeof Object(learningRate).rate === 'function') return learningRate
+  if (typeof learningRate === 'number') {
+    checkOptions(optimizer, { learningRate: [learningRate, ranges.positive] })
+    return constant(learningRate)
+  }
   throw new TalwegError({
     code: 'INVALID_SETTING',
-    operation: 'learningRate',
-    problem: `the learning rate is ${schedule.peak}, not a positive number`,
+    operation: optimizer,
+    problem: `learningRate is ${learningRate === undefined ? 'missing' : JSON.stringify(learningRate)}; it takes a number above 0 or a schedule`,
+    place: currentPlace(),
   })
 }

@@ -1,5 +1,6 @@
 /** Gradient descent: full-batch, stochastic, with momentum. */
 import type { AnyTensor } from '../graph/tensor.js'
+import { checkOptions, ranges } from '../graph/checkOptions.js'
 import { add, multiply, subtract } from '../ops/elementwise.js'
 import { matricesOnly, type Optimizer, type OptimizerOptions, type Update } from './optimizer.js'
 import { asSchedule } from './schedule.js'
@@ -18,22 +19,27 @@ export interface SgdOptions extends OptimizerOptions {
  *
  * @example optim.sgd({ learningRate: 0.1, momentum: 0.9 })
  */
-export function sgd({
-  learningRate,
-  momentum = 0,
-  nesterov = false,
-  weightDecay = 0,
-  decay = matricesOnly,
-  clipNorm,
-}: SgdOptions): Optimizer {
+export function sgd(options: SgdOptions): Optimizer {
+  return descent('sgd', options)
+}
+
+function descent(
+  kind: 'sgd' | 'gradientDescent',
+  { learningRate, momentum = 0, nesterov = false, weightDecay = 0, decay = matricesOnly, clipNorm }: SgdOptions,
+): Optimizer {
+  checkOptions(kind, {
+    momentum: [momentum, ranges.decay],
+    weightDecay: [weightDecay, ranges.notNegative],
+    clipNorm: [clipNorm, ranges.positive],
+  })
   return {
-    kind: 'sgd',
+    kind,
     settings: { momentum, nesterov, weightDecay },
-    learningRate: asSchedule(learningRate),
+    learningRate: asSchedule(kind, learningRate),
     clipNorm,
     decay,
     slots: momentum === 0 ? [] : ['velocity'],
-    fullBatch: false,
+    fullBatch: kind === 'gradientDescent',
     update: ({ parameter, gradient, slots, learningRate: rate, decays }): Update => {
       const decayed: AnyTensor =
         decays && weightDecay !== 0 ? add(gradient, multiply(parameter, weightDecay)) : gradient
@@ -49,5 +55,5 @@ export type GradientDescentOptions = Pick<SgdOptions, 'learningRate' | 'weightDe
 
 /** Gradient descent as the textbook has it: every step sees all the data. p = p - η g. */
 export function gradientDescent(options: GradientDescentOptions): Optimizer {
-  return { ...sgd(options), kind: 'gradientDescent', fullBatch: true }
+  return descent('gradientDescent', options)
 }

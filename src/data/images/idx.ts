@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { TalwegError } from '../../core/errors.js'
-import type { TensorData } from '../../core/shape.js'
+import { numElements, type TensorData } from '../../core/shape.js'
 import { fileSizeBytes } from '../files.js'
 
 const unsignedByte = 0x08
@@ -41,8 +41,8 @@ export function readIdx(path: string): TensorData {
   if (rank < 1 || rank > maxRank || bytes.length < headerBytes)
     fail(`its header is not whole: rank ${rank} in ${bytes.length} bytes`)
   const shape = Array.from({ length: rank }, (_, dim) => bytes.readUInt32BE(4 + 4 * dim))
-  const numElements = shape.reduce((product, size) => product * size, 1)
+  const sizeBytes = numElements(shape)
   const found = bytes.length - headerBytes
-  if (found !== numElements) fail(`its header says ${shape.join(' × ')} = ${numElements} bytes, and ${found} follow`)
-  return { dtype: 'u8', shape, data: new Uint8Array(bytes.buffer, bytes.byteOffset + headerBytes, numElements) }
+  if (found !== sizeBytes) fail(`its header says ${shape.join(' × ')} = ${sizeBytes} bytes, and ${found} follow`)
+  return { dtype: 'u8', shape, data: new Uint8Array(bytes.buffer, bytes.byteOffset + headerBytes, sizeBytes) }
 }

@@ -1,4 +1,5 @@
 /** Dropout, and activations by name. */
+import { checkOptions, ranges } from '../../graph/checkOptions.js'
 import type { AnyTensor } from '../../graph/tensor.js'
 import { gelu } from '../../ops/composites/gelu.js'
 import { relu, sigmoid, silu, tanh } from '../../ops/elementwise.js'
@@ -23,6 +24,7 @@ export type ActivationName = keyof typeof activations
 export class Dropout extends Module {
   constructor(readonly rate: number) {
     super()
+    checkOptions('Dropout', { rate: [rate, ranges.share] })
   }
 
   forward(x: AnyTensor): AnyTensor {

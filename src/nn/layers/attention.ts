@@ -1,5 +1,8 @@
 /** Multi-head attention, with a key-value cache for generating text. */
+import { TalwegError } from '../../core/errors.js'
 import type { Shape } from '../../core/shape.js'
+import { checkOptions, ranges } from '../../graph/checkOptions.js'
+import { currentPlace } from '../../graph/location.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import { attention } from '../../ops/composites/attention.js'
 import { iota } from '../../ops/creation.js'
@@ -49,6 +52,8 @@ export class MultiHeadAttention extends Module {
       weightInitializer,
       outputInitializer = weightInitializer,
     } = options
+    checkHeads('MultiHeadAttention', width, heads)
+    checkOptions('MultiHeadAttention', { dropout: [options.dropout, ranges.share] })
     const linear = { bias, weightInitializer, biasInitializer: zeros() }
     this.query = new Linear(width, width, linear)
     this.key = new Linear(width, width, linear)
@@ -97,6 +102,19 @@ export class MultiHeadAttention extends Module {
     const output = this.output.forward(reshape(mixed, x.shape) as Tensor<Shape, 'f32'>)
     return isTraining() ? dropout(output, this.dropout) : output
   }
+}
+
+/** @throws INVALID_SETTING where heads would not be equally wide */
+export function checkHeads(operation: string, width: number, heads: number): void {
+  checkOptions(operation, { width: [width, ranges.count], heads: [heads, ranges.count] })
+  if (width % heads === 0) return
+  throw new TalwegError({
+    code: 'INVALID_SETTING',
+    operation,
+    problem: `width ${width} is not divisible by ${heads} heads`,
+    hint: 'choose a width that is a multiple of the number of heads',
+    place: currentPlace(),
+  })
 }
 
 /** Puts rows [B, n, H, D] at `places` [n] of dimension 1. */

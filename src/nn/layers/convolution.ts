@@ -1,4 +1,7 @@
 /** Layers for images, [N, H, W, C]. */
+import { TalwegError } from '../../core/errors.js'
+import { checkOptions, ranges } from '../../graph/checkOptions.js'
+import { currentPlace } from '../../graph/location.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import type { Shape } from '../../core/shape.js'
 import {
@@ -33,7 +36,16 @@ export class Conv2d extends Module {
     super()
     const { bias = true, weightInitializer, ...window } = options
     const [height, width] = typeof size === 'number' ? [size, size] : size
-    const inputsPerGroup = numInputs / (window.groups ?? 1)
+    const { groups = 1 } = window
+    checkOptions('Conv2d', {
+      numInputs: [numInputs, ranges.count],
+      numOutputs: [numOutputs, ranges.count],
+      'size[0]': [height, ranges.count],
+      'size[1]': [width, ranges.count],
+      groups: [groups, ranges.count],
+    })
+    checkGroups(numInputs, numOutputs, groups)
+    const inputsPerGroup = numInputs / groups
     const initializer = fanInUniform(height * width * inputsPerGroup)
     this.weight = new Parameter<Shape>([height, width, inputsPerGroup, numOutputs], {
       initializer: weightInitializer ?? initializer,
@@ -46,6 +58,17 @@ export class Conv2d extends Module {
     const result = convolution2d(x, this.weight, this.window)
     return (this.bias === undefined ? result : add(result, this.bias as AnyTensor)) as Tensor<Shape, 'f32'>
   }
+}
+
+function checkGroups(numInputs: number, numOutputs: number, groups: number): void {
+  if (numInputs % groups === 0 && numOutputs % groups === 0) return
+  throw new TalwegError({
+    code: 'INVALID_SETTING',
+    operation: 'Conv2d',
+    problem: `${groups} groups do not divide ${numInputs} inputs and ${numOutputs} outputs`,
+    hint: 'choose a number of groups that divides both',
+    place: currentPlace(),
+  })
 }
 
 export class MaxPool2d extends Module {

@@ -1,5 +1,6 @@
 /** Affine layers and tables. */
 import type { Shape } from '../../core/shape.js'
+import { checkOptions, ranges } from '../../graph/checkOptions.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import { add } from '../../ops/elementwise.js'
 import { takeRows } from '../../ops/indexing.js'
@@ -26,6 +27,7 @@ export class Linear<In extends number = number, Out extends number = number> ext
 
   constructor(numInputs: In, numOutputs: Out, { bias = true, weightInitializer, biasInitializer }: LinearOptions = {}) {
     super()
+    checkOptions('Linear', { numInputs: [numInputs, ranges.count], numOutputs: [numOutputs, ranges.count] })
     const initializer = fanInUniform(numInputs)
     this.weight = new Parameter([numInputs, numOutputs] as const, { initializer: weightInitializer ?? initializer })
     this.bias = bias ? new Parameter([numOutputs] as const, { initializer: biasInitializer ?? initializer }) : undefined
@@ -68,6 +70,7 @@ export class Embedding extends Module {
     { initializer = normal(1) }: { readonly initializer?: Initializer } = {},
   ) {
     super()
+    checkOptions('Embedding', { numEmbeddings: [numEmbeddings, ranges.count], width: [width, ranges.count] })
     this.weight = new Parameter<Shape>([numEmbeddings, width], { initializer })
   }
 

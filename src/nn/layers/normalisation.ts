@@ -1,6 +1,7 @@
 /** Normalising layers. */
+import { checkOptions, ranges } from '../../graph/checkOptions.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
-import type { Shape } from '../../core/shape.js'
+import { numElements, type Shape } from '../../core/shape.js'
 import { batchNorm, layerNorm, rmsNorm } from '../../ops/composites/normalisation.js'
 import { add, multiply, rsqrt, subtract } from '../../ops/elementwise.js'
 import { stopGradient } from '../../ops/structure.js'
@@ -20,6 +21,7 @@ export class LayerNorm extends Module {
     readonly epsilon = 1e-5,
   ) {
     super()
+    checkOptions('LayerNorm', { width: [width, ranges.count], epsilon: [epsilon, ranges.notNegative] })
     this.weight = new Parameter<Shape>([width], { initializer: ones() })
     this.bias = new Parameter<Shape>([width], { initializer: zeros() })
   }
@@ -38,6 +40,7 @@ export class RMSNorm extends Module {
     readonly epsilon = 1e-6,
   ) {
     super()
+    checkOptions('RMSNorm', { width: [width, ranges.count], epsilon: [epsilon, ranges.notNegative] })
     this.weight = new Parameter<Shape>([width], { initializer: ones() })
   }
 
@@ -67,6 +70,11 @@ export class BatchNorm extends Module {
 
   constructor(numChannels: number, { epsilon = 1e-5, momentum = 0.1 }: BatchNormOptions = {}) {
     super()
+    checkOptions('BatchNorm', {
+      numChannels: [numChannels, ranges.count],
+      epsilon: [epsilon, ranges.notNegative],
+      momentum: [momentum, ranges.share],
+    })
     this.weight = new Parameter<Shape>([numChannels], { initializer: ones() })
     this.bias = new Parameter<Shape>([numChannels], { initializer: zeros() })
     this.runningMean = new Parameter<Shape>([numChannels], { initializer: zeros(), trainable: false })
@@ -78,7 +86,7 @@ export class BatchNorm extends Module {
   forward(x: AnyTensor): FloatTensor {
     if (!isTraining()) return this.byRunningStatistics(x)
     const { output, mean, variance } = batchNorm(x, this.weight, this.bias, this.epsilon)
-    const count = x.shape.slice(0, -1).reduce((product, size) => product * size, 1)
+    const count = numElements(x.shape.slice(0, -1))
     this.move(this.runningMean, mean)
     this.move(this.runningVariance, multiply(variance, count / Math.max(count - 1, 1)))
     return output as FloatTensor

@@ -5,6 +5,7 @@
  */
 import { TalwegError } from '../../core/errors.js'
 import { formatType, type Shape } from '../../core/shape.js'
+import { checkOptions, ranges } from '../../graph/checkOptions.js'
 import { currentPlace } from '../../graph/location.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import { gelu } from '../../ops/composites/gelu.js'
@@ -14,7 +15,7 @@ import { takeRows } from '../../ops/indexing.js'
 import { dotGeneral } from '../../ops/products.js'
 import { normal, zeros } from '../initializers.js'
 import { Dropout } from '../layers/activation.js'
-import { MultiHeadAttention, type KeyValueCache } from '../layers/attention.js'
+import { checkHeads, MultiHeadAttention, type KeyValueCache } from '../layers/attention.js'
 import { Embedding, Linear } from '../layers/linear.js'
 import { LayerNorm } from '../layers/normalisation.js'
 import { Module } from '../module.js'
@@ -120,15 +121,13 @@ export class GPT extends Module {
   constructor(options: GPTOptions) {
     super()
     const { vocabulary, context, layers, heads, width, dropout = 0, tiedHead = true } = options
-    if (width % heads !== 0) {
-      throw new TalwegError({
-        code: 'INVALID_SETTING',
-        operation: 'GPT',
-        problem: `width ${width} is not divisible by ${heads} heads`,
-        hint: 'choose a width that is a multiple of the number of heads',
-        place: currentPlace(),
-      })
-    }
+    checkHeads('GPT', width, heads)
+    checkOptions('GPT', {
+      vocabulary: [vocabulary, ranges.count],
+      context: [context, ranges.count],
+      layers: [layers, ranges.count],
+      dropout: [dropout, ranges.share],
+    })
     const initializer = normal(tableSpread)
     this.tokenEmbedding = new Embedding(vocabulary, width, { initializer })
     this.positionEmbedding = new Embedding(context, width, { initializer })

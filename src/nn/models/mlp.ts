@@ -1,5 +1,6 @@
 /** The multilayer perceptron: linear layers with an activation between them. */
 import type { Shape } from '../../core/shape.js'
+import { checkOptions, ranges } from '../../graph/checkOptions.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import { activations, Dropout, type ActivationName } from '../layers/activation.js'
 import { Linear } from '../layers/linear.js'
@@ -23,6 +24,12 @@ export class MLP extends Module {
 
   constructor({ inputs, hidden, outputs, activation = 'relu', dropout = 0 }: MLPOptions) {
     super()
+    checkOptions('MLP', {
+      inputs: [inputs, ranges.count],
+      ...Object.fromEntries(hidden.map((width, index) => [`hidden[${index}]`, [width, ranges.count]])),
+      outputs: [outputs, ranges.count],
+      dropout: [dropout, ranges.share],
+    })
     const widths = [inputs, ...hidden, outputs]
     this.layers = widths.slice(1).map((width, index) => new Linear(widths[index], width))
     this.dropout = new Dropout(dropout)

@@ -1,4 +1,5 @@
 /** Normalisation over features (layer norm, RMS norm) and over the batch (batch norm). */
+import { numElements } from '../../core/shape.js'
 import type { AnyTensor } from '../../graph/tensor.js'
 import { add, divide, multiply, rsqrt, square, subtract } from '../elementwise.js'
 import { expandDim } from '../movement.js'
@@ -102,7 +103,7 @@ export function batchNormGradient(
 ): AnyTensor[] {
   // prettier-ignore
   return composite('batchNormGradient', { epsilon }, [dy, x, weight, average, spread], (outer, input, scale, m, v) => {
-    const count = input.shape.slice(0, -1).reduce((product, size) => product * size, 1)
+    const count = numElements(input.shape.slice(0, -1))
     const r = rsqrt(add(v, epsilon))
     const normal = multiply(subtract(input, m), r)
     const dbias = sum(outer, leadingDims(input))

@@ -3,7 +3,7 @@
  * never a second copy of the whole table.
  */
 import { TalwegError } from '../../core/errors.js'
-import { tensorData, type TensorData } from '../../core/shape.js'
+import { numElements, tensorData, type TensorData } from '../../core/shape.js'
 import { allocateBatch, type Batch, type TableSource } from '../../data/index.js'
 import type { Engine, EngineBuffer } from '../../engine/engine.js'
 import type { NamedType } from '../../graph/index.js'
@@ -77,7 +77,7 @@ function inType(data: TensorData, dtype: TensorData['dtype']): TensorData {
 
 /** The first rows of a batch in the types that the model is fed with; `leading` says how many, step by step. */
 export function feed(model: FitModel, batch: Batch, leading: readonly number[]): Record<string, TensorData> {
-  const numRows = leading.reduce((product, size) => product * size, 1)
+  const numRows = numElements(leading)
   const part = ({ dtype, data }: TensorData, rowSize: number, shape: readonly number[]): TensorData => ({
     dtype,
     shape,
