@@ -5,6 +5,7 @@
  */
 import { TalwegError } from '../core/errors.js'
 import { formatType, type TensorData } from '../core/shape.js'
+import { CheckpointRhythm } from './checkpointRhythm.js'
 import type { CheckpointWriter, JsonValue, LoadedCheckpoint } from './checkpoint/index.js'
 import type { Report } from './metrics/index.js'
 import type { TrainingObserver } from './observer.js'
@@ -56,6 +57,7 @@ class Loop {
   readonly #options: LoopOptions
   readonly #totalSteps: number
   readonly #rhythm: Rhythm
+  readonly #checkpoints: CheckpointRhythm
   readonly #progress: LoopProgress
   readonly #supply: BatchSupply
   readonly #perCall: StepsPerCall
@@ -70,10 +72,11 @@ class Loop {
     this.#session = session
     this.#options = options
     this.#totalSteps = totalSteps
+    this.#checkpoints = new CheckpointRhythm(settings.checkpointEvery, totalSteps)
     this.#rhythm = {
       report: settings.reportEvery ?? Math.ceil(totalSteps / 100),
       validate: session.evaluator === undefined ? Infinity : (settings.validateEvery ?? Math.ceil(totalSteps / 10)),
-      checkpoint: settings.checkpointEvery ?? Math.ceil(totalSteps / 10),
+      checkpoint: this.#checkpoints.steps,
     }
     this.#step = checkpoint?.manifest.step ?? 0
     this.#progress = checkpoint === undefined ? newProgress() : restoreProgress(checkpoint.manifest)
@@ -169,7 +172,7 @@ class Loop {
     let ending: Ending | undefined
     if (validates || isDue(this.#rhythm.report)) ending = await this.#report(outputs, validates)
     if (ending !== undefined && !isLast) return this.#end(ending)
-    if (isDue(this.#rhythm.checkpoint)) await this.#save()
+    if (isLast || this.#checkpoints.isDue(this.#step)) await this.#save()
     return undefined
   }
 
@@ -239,6 +242,7 @@ class Loop {
       progress: saveProgress(this.#progress),
       ...(await this.#session.copyState()),
     }))
+    this.#checkpoints.written()
     this.#clock.skip()
   }
 

@@ -29,7 +29,7 @@ const settingsSchema = z.strictObject({
   reportEvery: count.optional(),
   /** Steps between validations, where the data has a held-out part. Default: a tenth of the training. */
   validateEvery: count.optional(),
-  /** Steps between checkpoints. Default: a tenth of the training. There is one at the end in any case. */
+  /** Steps between checkpoints, and one at the end in any case. Default: a hundredth of the training, but not within 30 s of the last. */
   checkpointEvery: count.optional(),
   /** Checkpoints to keep. */
   keep: count.default(3),
