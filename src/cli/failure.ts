@@ -1,5 +1,6 @@
 /** How an error ends a command: one message, and the exit code that its kind has. */
 import { exitCodes, TalwegError } from '../core/errors.js'
+import { asUserError } from '../train/userCode.js'
 import { shortPath } from './output.js'
 
 /**
@@ -22,6 +23,17 @@ export function reportFailure(error: unknown): number {
   process.stderr.write(`${shown.message}\n`)
   if (error.code === 'INTERNAL' || process.env.TALWEG_STACK) process.stderr.write(`${stackOf(error)}\n`)
   return error.exitCode
+}
+
+/**
+ * Ends the process, with one message, when something is thrown that no call of ours can catch: in a timer of the training
+ * file, or by a promise that it leaves alone. Whatever checkpoints there are stay whole.
+ */
+export function endOnUncaughtErrors(): void {
+  const end = (error: unknown): void =>
+    process.exit(reportFailure(asUserError('outside any function of the training', error)))
+  process.on('uncaughtException', end)
+  process.on('unhandledRejection', end)
 }
 
 function stackOf(error: unknown): string {

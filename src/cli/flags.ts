@@ -125,13 +125,20 @@ function readNumber(name: string, { kind, least, orWord }: Flag, text: string, c
   )
 }
 
-/** Refuses `--x=maybe` for a flag that is on or off; yargs would take it for `false`. */
+/** Refuses `--x=maybe`, which yargs would take for `false`, and `--no-x=…`, of a flag that is on or off. */
 export function refuseBadBooleans(words: readonly string[], flags: Flags, command: string): void {
   const booleans = new Map(
     Object.entries(flags).flatMap(([name, { kind }]) => (kind === 'boolean' ? [[spell(name), name]] : [])),
   )
   for (const word of words) {
     const [, flag, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? []
+    const positive = flag?.replace(/^--no-/, '--')
+    if (positive !== undefined && positive !== flag && booleans.has(positive))
+      throw badFlag(
+        command,
+        `${flag} takes no value, and has "${value}"`,
+        `${flag} alone is false, ${positive} is true`,
+      )
     if (flag === undefined || !booleans.has(flag) || value === 'true' || value === 'false') continue
     throw badFlag(
       command,

@@ -4,7 +4,7 @@ import { exitCodes, TalwegError } from '../core/errors.js'
 import { nearest } from '../core/nearest.js'
 import type { Command } from './command.js'
 import { commands } from './commands/index.js'
-import { reportFailure } from './failure.js'
+import { endOnUncaughtErrors, reportFailure } from './failure.js'
 import { badFlag, readFlags, refuseBadBooleans, refuseUnknown, yargsHelp, yargsOptions, type Flags } from './flags.js'
 import { Output } from './output.js'
 
@@ -23,6 +23,7 @@ export async function run(args: readonly string[]): Promise<number> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
   })
+  endOnUncaughtErrors()
   try {
     return await runCommand(args)
   } catch (error) {

@@ -10,16 +10,19 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createJiti } from 'jiti'
 import { TalwegError, type ErrorPlace } from '../core/errors.js'
+import { currentPlace } from '../graph/location.js'
 import { Training } from '../train/training.js'
 import { userPlace } from '../train/userCode.js'
+import { reportFailure } from './failure.js'
 
 /**
  * The training that a file exports.
  *
+ * @param command that asks for it, for messages
  * @throws as `loadDefaultExport`; INVALID_TRAINING where its default export is no training
  */
-export async function loadTraining(file: string): Promise<Training> {
-  const exported = await loadDefaultExport(file)
+export async function loadTraining(file: string, command = 'train'): Promise<Training> {
+  const exported = await loadDefaultExport(file, command)
   if (exported instanceof Training) return exported
   const kind =
     exported === null
@@ -28,6 +31,7 @@ export async function loadTraining(file: string): Promise<Training> {
         ? 'a list'
         : `a ${typeof exported}`.replace('a object', 'an object')
   throw invalid(
+    command,
     `its default export is ${kind}, not a training`,
     { file: path.resolve(file) },
     'write `export default defineTraining({ … })`',
@@ -39,44 +43,73 @@ export async function loadTraining(file: string): Promise<Training> {
  *
  * @throws FILE_NOT_FOUND; INVALID_TRAINING where it has a syntax error, throws, or exports no default
  */
-export async function loadDefaultExport(file: string): Promise<unknown> {
+async function loadDefaultExport(file: string, command: string): Promise<unknown> {
   const absolute = path.resolve(file)
   if (!existsSync(absolute)) {
     throw new TalwegError({
       code: 'FILE_NOT_FOUND',
-      operation: 'train',
+      operation: command,
       problem: `there is no file "${file}"`,
       place: { file: absolute },
     })
   }
   if (statSync(absolute).isDirectory())
-    throw invalid('it is a folder', { file: absolute }, 'name the training file in it')
+    throw invalid(command, 'it is a folder', { file: absolute }, 'name the training file in it')
   const talweg = await import('../index.js')
   const jiti = createJiti(pathToFileURL(absolute).href, { virtualModules: { talweg }, interopDefault: false })
+  const stopWatching = watchForExit(absolute, command)
   let loaded: unknown
   try {
     loaded = await jiti.import(absolute)
   } catch (error) {
-    throw loadingError(error, absolute)
+    throw loadingError(error, absolute, command)
+  } finally {
+    stopWatching()
   }
   const { default: exported } = Object(loaded) as { default?: unknown }
   if (exported !== undefined) return exported
   const names = Object.keys(Object(loaded))
   const found = names.length === 0 ? 'it exports nothing' : `it exports ${names.join(', ')}, and nothing by default`
-  throw invalid(found, { file: absolute }, 'write `export default defineTraining({ … })`')
+  throw invalid(command, found, { file: absolute }, 'write `export default defineTraining({ … })`')
 }
 
-function loadingError(error: unknown, file: string): unknown {
-  if (error instanceof TalwegError) return error.place?.file === undefined ? error.at({ file }) : error
-  if (!(error instanceof Error)) return invalid(`it threw ${String(error)}`, { file })
-  const syntax = /^(?:Parse|Syntax)Error: (.*?)\s*\n\s*(\S.*):(\d+):\d+\s*$/s.exec(error.message)
-  if (syntax !== null) return invalid(`it can't be read: ${syntax[1]}`, { file: syntax[2], line: Number(syntax[3]) })
-  if ((error as NodeJS.ErrnoException).code?.endsWith('MODULE_NOT_FOUND')) {
-    return invalid(error.message.split('\n')[0], { file }, 'install the package, or correct the path, in its import')
+/** What Node ends with when all that is left is a promise that nothing will settle. */
+const unsettledExitCode = 13
+
+/**
+ * Says so where the process ends while a file is being loaded; without this it would end in silence, by what looks like
+ * success.
+ *
+ * @returns stops watching
+ */
+function watchForExit(file: string, command: string): () => void {
+  const listener = (): void => {
+    const place = currentPlace()
+    if (place === undefined && process.exitCode !== unsettledExitCode) return
+    const problem = place === undefined ? 'it waits for what never comes' : 'it calls process.exit while it is loaded'
+    process.exitCode = reportFailure(invalid(command, problem, place ?? { file }))
   }
-  return invalid(`it threw ${error.name}: ${error.message}`, userPlace(error) ?? { file }, undefined, error)
+  process.on('exit', listener)
+  return () => process.off('exit', listener)
 }
 
-function invalid(problem: string, place: ErrorPlace, hint?: string, cause?: unknown): TalwegError {
-  return new TalwegError({ code: 'INVALID_TRAINING', operation: 'train', problem, hint, place, cause })
+function loadingError(error: unknown, file: string, command: string): unknown {
+  if (error instanceof TalwegError) return error.place?.file === undefined ? error.at({ file }) : error
+  if (!(error instanceof Error)) return invalid(command, `it threw ${String(error)}`, { file })
+  const syntax = /^(?:Parse|Syntax)Error: (.*?)\s*\n\s*(\S.*):(\d+):\d+\s*$/s.exec(error.message)
+  if (syntax !== null)
+    return invalid(command, `it can't be read: ${syntax[1]}`, { file: syntax[2], line: Number(syntax[3]) })
+  if ((error as NodeJS.ErrnoException).code?.endsWith('MODULE_NOT_FOUND')) {
+    return invalid(
+      command,
+      error.message.split('\n')[0],
+      { file },
+      'install the package, or correct the path, in its import',
+    )
+  }
+  return invalid(command, `it threw ${error.name}: ${error.message}`, userPlace(error) ?? { file }, undefined, error)
+}
+
+function invalid(command: string, problem: string, place: ErrorPlace, hint?: string, cause?: unknown): TalwegError {
+  return new TalwegError({ code: 'INVALID_TRAINING', operation: command, problem, hint, place, cause })
 }

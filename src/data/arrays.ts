@@ -1,6 +1,6 @@
 /** Data that is in memory already: typed arrays or nested lists of numbers, sample by sample along dimension 0. */
 import { invariant, TalwegError } from '../core/errors.js'
-import type { DType, HostArray } from '../core/dtype.js'
+import { fromBFloat16Bits, isFloat, type DType, type HostArray } from '../core/dtype.js'
 import { formatType, numElements, tensorData, type TensorData } from '../core/shape.js'
 import { fingerprint } from './fingerprint.js'
 import {
@@ -32,7 +32,7 @@ export interface ArraysOptions {
  *
  * @example
  * data.arrays({ x: [[0, 1], [1, 1], [1, 0]], y: [1, 0, 1] }, { validation: 0.1 })
- * @throws INVALID_DATA for lists that are not rectangular, or arrays of different lengths
+ * @throws INVALID_DATA for lists that are not rectangular, arrays of different lengths, or a number that is not finite
  */
 export function arrays(tensors: Readonly<Record<string, ArrayInput>>, options: ArraysOptions = {}): DataSource {
   const { validation, numClasses } = options
@@ -155,7 +155,28 @@ function takeRows(tensors: Batch, rows: readonly number[]): Batch {
 }
 
 function toBatch(inputs: Readonly<Record<string, ArrayInput>>): Batch {
-  return Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, toTensorData(name, input)]))
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, input]) => {
+      const tensor = toTensorData(name, input)
+      checkFinite(name, tensor)
+      return [name, tensor]
+    }),
+  )
+}
+
+/** One pass over the numbers, much quicker than the first one over them that trains. */
+function checkFinite(name: string, { dtype, shape, data }: TensorData): void {
+  if (!isFloat(dtype)) return
+  const valueAt = (place: number): number => (dtype === 'bf16' ? fromBFloat16Bits(data[place]) : data[place])
+  let index = 0
+  while (index < data.length && Number.isFinite(valueAt(index))) index++
+  if (index === data.length) return
+  const rowSize = numElements(shape.slice(1))
+  const entry = rowSize === 1 ? '' : `, entry ${(index % rowSize) + 1} of ${rowSize}`
+  throw invalid(
+    `"${name}" holds ${valueAt(index)} in sample ${Math.floor(index / rowSize) + 1}${entry}`,
+    'leave the sample out, or put a number in its place',
+  )
 }
 
 function toTensorData(name: string, input: ArrayInput): TensorData {

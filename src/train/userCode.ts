@@ -24,7 +24,8 @@ export async function callUserAsync<T>(what: string, call: () => T | Promise<T>)
   }
 }
 
-function asUserError(what: string, error: unknown): unknown {
+/** What was thrown, as an error of the user's if it arose in the user's own code, and as it is otherwise. */
+export function asUserError(what: string, error: unknown): unknown {
   if (error instanceof TalwegError) return error
   if (!(error instanceof Error)) {
     return new TalwegError({ code: 'INVALID_TRAINING', operation: what, problem: `it threw ${String(error)}` })

@@ -89,3 +89,21 @@ test('what is no data set is refused, naming the array and the sample', async ()
   const text = [[1, 'a']] as unknown as number[][]
   await assertFails('INVALID_DATA', ['"a"', 'sample 1'], () => arrays({ x: text }))
 })
+
+test('a number that is not finite is refused, with its tensor, sample and entry', () => {
+  const matrix = tensorData('f32', [3, 2, 2])
+  matrix.data[6] = -Infinity
+  const halves = tensorData('bf16', [2])
+  halves.data[1] = 0x7fc0
+  for (const [tensors, message] of [
+    [{ x: [[1, 2], [3, Number.NaN]] }, /^data\.arrays: "x" holds NaN in sample 2, entry 2 of 2\./], // prettier-ignore
+    [{ x: matrix }, /"x" holds -Infinity in sample 2, entry 3 of 4/],
+    [{ y: Float64Array.of(1, 2, Infinity) }, /"y" holds Infinity in sample 3\./],
+    [{ y: [1, 1e39] }, /"y" holds Infinity in sample 2\./],
+    [{ h: halves }, /"h" holds NaN in sample 2\./],
+  ] as const) {
+    assert.throws(() => arrays(tensors as never), { code: 'INVALID_DATA', exitCode: 2, message })
+  }
+  assert.throws(() => arrays({ x: [1, 2] }, { validation: { x: [3, Number.NaN] } }), /"x" holds NaN in sample 2/)
+  arrays({ x: Float32Array.of(-0, 3.4e38, 1e-45) })
+})

@@ -30,7 +30,7 @@ export const inspect = defineCommand({
   ],
   run: async ([file], values, output) => {
     const overrides = await gatherSettings(values, Object.keys(settingFlags), 'inspect')
-    const training = await loadTraining(file)
+    const training = await loadTraining(file, 'inspect')
     const prepared = await prepareTraining(training, training.settings(overrides), (message) => output.message(message))
     try {
       const facts = gather(prepared)

@@ -79,7 +79,7 @@ async function loadModel(
   const checkpoint = await loadNewestWhole(run.checkpoints, warn)
   if (checkpoint === undefined) throw failed(run, 'the run has no checkpoint yet', 'train it first')
   if (file === null) throw failed(run, 'the run does not say from which file it was trained', 'train from a file')
-  const training = await loadTraining(run.resolve(file))
+  const training = await loadTraining(run.resolve(file), 'sample')
   const model = callUser('model', () => training.definition.model(factsOf({ vocabulary })))
   if (!(model instanceof GPT))
     throw failed(run, `its model is ${model.constructor.name}, not a GPT`, 'text can be sampled from nn.GPT')

@@ -33,7 +33,7 @@ const flags = defineFlags({
     kind: 'integer',
     least: 1,
     describe: 'steps between checkpoints',
-    defaultText: 'a tenth of the training',
+    defaultText: 'a hundredth of the training, or 30 s',
     group: run,
   },
   profile: {
@@ -72,7 +72,7 @@ export const train = defineCommand({
       )
     }
     const overrides = await gatherSettings(values, settingFlagNames, 'train')
-    const training = await loadTraining(file)
+    const training = await loadTraining(file, 'train')
     const resume = values.resume === true
     const folder = values.run ?? (await defaultRunFolder(file, resume))
     const view = progressView(output)

@@ -1,10 +1,10 @@
 /** A run's folder: its name, what is in it, and whether there is a run in it already. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { TalwegError } from '../../core/errors.js'
 import { listCheckpoints, type JsonValue } from '../checkpoint/index.js'
-import { asDiskFull, readText, replaceFile } from '../checkpoint/files.js'
+import { asDiskFull, isSystemError, readText, replaceFile } from '../checkpoint/files.js'
 import { metricsName } from '../metrics/index.js'
 
 export const runsFolder = 'runs'
@@ -65,7 +65,7 @@ export class RunFolder {
       })
     }
     try {
-      await mkdir(this.checkpoints, { recursive: true })
+      await makeFolders(this.checkpoints)
     } catch (cause) {
       throw cannotMake(this.path, cause)
     }
@@ -108,13 +108,29 @@ function parseDescription(text: string, file: string): RunDescription {
   throw invalid('it does not describe a run')
 }
 
+/**
+ * Makes a folder and those above it that are missing. Node's own recursive `mkdir` never ends where a file system makes
+ * no folders, as /proc doesn't: it is told that the folder's parent is not there, and finds that it is.
+ */
+async function makeFolders(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if (isSystemError(error, 'EEXIST') && statSync(folder).isDirectory()) return
+    const parent = path.dirname(folder)
+    if (!isSystemError(error, 'ENOENT') || existsSync(parent)) throw error
+    await makeFolders(parent)
+    await makeFolders(folder)
+  }
+}
+
 function cannotMake(folder: string, cause: unknown): unknown {
-  const { code, message } = cause as NodeJS.ErrnoException
-  if (code !== 'EEXIST' && code !== 'ENOTDIR' && code !== 'EACCES' && code !== 'EROFS') return asDiskFull(folder, cause)
+  const full = asDiskFull(folder, cause)
+  if (full !== cause || !(cause instanceof Error) || (cause as NodeJS.ErrnoException).code === undefined) return full
   return new TalwegError({
     code: 'INVALID_SETTING',
     operation: 'train',
-    problem: `the run's folder can't be made: ${message}`,
+    problem: `the run's folder can't be made: ${cause.message}`,
     hint: 'name another with --run',
     place: { file: folder },
     cause,
