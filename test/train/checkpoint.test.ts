@@ -1,20 +1,10 @@
 /** Checkpoint folders: whole or absent, verified when read, old ones gone; and one process a run. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import path from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { tensorData } from '../../src/core/shape.js'
 import {
   CheckpointWriter,
@@ -27,9 +17,9 @@ import {
   type Snapshot,
 } from '../../src/train/checkpoint/index.js'
 import { RunLock } from '../../src/train/run/lock.js'
+import { temporaryFolder } from '../support/folder.js'
 
-const root = mkdtempSync(path.join(tmpdir(), 'talweg-checkpoint-'))
-after(() => rmSync(root, { recursive: true }))
+const root = temporaryFolder('checkpoint')
 let numFolders = 0
 const newFolder = (): string => {
   const folder = path.join(root, String(numFolders++))

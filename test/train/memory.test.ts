@@ -1,16 +1,14 @@
 /** The planned peak is what a run really adds to the process: what `inspect` prints and `train` refuses by. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { forEachEngine } from '../engines/support/engines.js'
 import { trainings } from './support/largeTrainings.js'
+import { temporaryFolder } from '../support/folder.js'
 
-const folder = mkdtempSync(path.join(tmpdir(), 'talweg-memory-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
+const folder = temporaryFolder('memory')
 
 const skip = process.platform !== 'linux' && 'peaks are read from /proc'
 const script = path.join(import.meta.dirname, 'support/measurePeak.ts')

@@ -1,9 +1,8 @@
 /** Metrics as lines, as TensorBoard's events and as a picture. */
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { crc32c } from '../../src/train/metrics/crc32c.js'
 import {
   cutReportsAfter,
@@ -13,9 +12,9 @@ import {
   readReports,
   type Report,
 } from '../../src/train/metrics/index.js'
+import { temporaryFolder } from '../support/folder.js'
 
-const root = mkdtempSync(path.join(tmpdir(), 'talweg-metrics-'))
-after(() => rmSync(root, { recursive: true }))
+const root = temporaryFolder('metrics')
 
 const report = (step: number): Report => ({
   step,

@@ -1,16 +1,15 @@
 /** The safetensors format, written and read, and every way in which a header may lie. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import type { DType } from '../../src/core/dtype.js'
 import { TalwegError } from '../../src/core/errors.js'
 import { tensorData, type TensorData } from '../../src/core/shape.js'
 import { readSafetensors, readSafetensorsHeader, writeSafetensors } from '../../src/train/checkpoint/index.js'
+import { temporaryFolder } from '../support/folder.js'
 
-const folder = mkdtempSync(path.join(tmpdir(), 'talweg-safetensors-'))
-after(() => rmSync(folder, { recursive: true }))
+const folder = temporaryFolder('safetensors')
 
 /** A file as the specification has it, built here byte by byte. */
 function fileOf(header: string, data: Uint8Array, claimed = Buffer.byteLength(header)): string {

@@ -3,7 +3,7 @@
  * parameters they read and write, and one step from there lie the weights' copies in another form and the gradients.
  * What has no parameter at all (attention, an activation) is placed by what it reads.
  */
-import type { TensorType } from '../../core/shape.js'
+import { sameShape, type TensorType } from '../../core/shape.js'
 import type { Instruction, Program } from '../../engine/program.js'
 import { isParameterState } from '../step.js'
 
@@ -44,7 +44,7 @@ function findParameters(program: Program): string[][] {
 function copiedFrom({ operation, inputs, outputs }: Instruction, values: readonly TensorType[]): number | undefined {
   const isForm = operation === 'convert' || operation === 'transpose' || operation === 'reshape'
   const isGroup = operation === 'composite' && inputs.length === 1 && outputs.length === 1
-  return isForm || (isGroup && haveOneShape(values[inputs[0]], values[outputs[0]])) ? inputs[0] : undefined
+  return isForm || (isGroup && sameShape(values[inputs[0]].shape, values[outputs[0]].shape)) ? inputs[0] : undefined
 }
 
 /** What an update reads beside the parameter that it writes: its gradient, if they have one shape. By buffer. */
@@ -53,7 +53,7 @@ function findGradients({ instructions, values }: Program, held: ReadonlyMap<numb
   for (const { inputs, outputs } of instructions) {
     const written = outputs.filter((output) => held.has(values[output].buffer))
     for (const input of inputs) {
-      const fitting = written.filter((output) => haveOneShape(values[output], values[input]))
+      const fitting = written.filter((output) => sameShape(values[output].shape, values[input].shape))
       if (fitting.length === 1) gradients.set(values[input].buffer, held.get(values[fitting[0]].buffer)!)
     }
   }
@@ -78,10 +78,6 @@ function findModules(
     outputs.forEach((output) => producers.set(values[output].buffer, index))
   })
   return modules
-}
-
-function haveOneShape(left: TensorType, right: TensorType): boolean {
-  return left.shape.join() === right.shape.join()
 }
 
 function namesOf(buffers: readonly number[], names: ReadonlyMap<number, string>): string[] {

@@ -1,10 +1,10 @@
 /** Running the command as a user does: the built one, in a folder of its own. */
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { after } from 'node:test'
+
+export { temporaryFolder, writeFiles } from '../../support/folder.js'
 
 export const command = path.resolve(import.meta.dirname, '../../../dist/cli/main.js')
 assert(existsSync(command), 'dist/ is built: run ./setup, or npm run build')
@@ -21,21 +21,6 @@ export interface Running {
   readonly finished: Promise<Finished>
   /** Waits until standard error or output has a text. */
   readonly until: (text: string | RegExp) => Promise<void>
-}
-
-/** A folder that is gone when the tests are done. */
-export function temporaryFolder(name: string): string {
-  const folder = mkdtempSync(path.join(tmpdir(), `talweg-${name}-`))
-  after(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
-
-/** Writes files, by name. */
-export function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
-    writeFileSync(path.join(folder, name), text)
-  }
 }
 
 export function start(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
