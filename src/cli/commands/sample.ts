@@ -1,6 +1,7 @@
 /** `talweg sample`: text from a trained GPT. */
 import { exitCodes, TalwegError } from '../../core/errors.js'
 import type { TensorData } from '../../core/shape.js'
+import type { TextCodec } from '../../data/index.js'
 import { GPT } from '../../nn/index.js'
 import { loadNewestWhole } from '../../train/checkpoint/index.js'
 import { factsOf, findRun, openEngine, type EngineChoice, type RunFolder } from '../../train/index.js'
@@ -41,23 +42,10 @@ export const sample = defineCommand({
       output.message(message),
     )
     const start = performance.now()
-    const written: number[] = []
     const show = (text: string): void => void (output.isJson || process.stdout.write(text))
     show(values.prompt ?? '')
-    let shown = ''
-    for await (const token of generateTokens(model, parameters, engine, tokens, length, {
-      temperature,
-      topK,
-      topP,
-      seed,
-    })) {
-      written.push(token)
-      // A character may take several tokens: what ends in half of one waits for the rest.
-      const text = codec.decode(written)
-      if (text.endsWith('\uFFFD')) continue
-      show(text.slice(shown.length))
-      shown = text
-    }
+    const options = { temperature, topK, topP, seed }
+    const written = await showTokens(generateTokens(model, parameters, engine, tokens, length, options), codec, show)
     show('\n')
     const seconds = (performance.now() - start) / 1000
     const text = codec.decode(written)
@@ -69,6 +57,24 @@ export const sample = defineCommand({
     return exitCodes.done
   },
 })
+
+/** Shows tokens as text while they come. A character may take several: what ends in half of one waits for the rest. */
+async function showTokens(
+  tokens: AsyncIterable<number>,
+  codec: TextCodec,
+  show: (text: string) => void,
+): Promise<number[]> {
+  const written: number[] = []
+  let shown = ''
+  for await (const token of tokens) {
+    written.push(token)
+    const text = codec.decode(written)
+    if (text.endsWith('\uFFFD')) continue
+    show(text.slice(shown.length))
+    shown = text
+  }
+  return written
+}
 
 async function loadModel(
   run: RunFolder,
