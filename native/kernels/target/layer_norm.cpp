@@ -73,6 +73,14 @@ void backwardRow(int64_t width, const X* x, const float* weight, float mean, flo
   });
 }
 
+/// What rounding has taken from a row's mean to give `mean`; 0 where that is another number than the mean of the row.
+template <class X>
+TALWEG_INLINE float roundedAway(int64_t width, const X* x, float mean) {
+  constexpr float most = 1e-6f;  // of a mean in f32, summed in any order
+  const float rest = restOfMean(width, x, mean), bound = most * (mean < 0 ? -mean : mean);
+  return rest <= bound && rest >= -bound ? rest : 0.0f;
+}
+
 /// Takes dy * step off the sums of a row's dy * n.
 template <class G>
 void takeOff(int64_t width, const G* dy, double step, double* sums) {
@@ -91,9 +99,8 @@ void backward(const RowPlan& plan, const X* x, const float* weight, const float*
       dw = db * ((loadUpTo(x + row * width + column, count) - mean[row]) * rstd[row]);
     });
     for (int64_t row = begin; row < end; row++) {
-      const bool isFar = isFarFromZero(mean[row], rstd[row]);
-      const float rest = isFar ? restOfMean(width, x + row * width, mean[row]) : 0.0f;
-      if (isFar) takeOff(width, dy + row * width, static_cast<double>(rest) * rstd[row], sums + chunk * 2 * width);
+      const float rest = isFarFromZero(mean[row], rstd[row]) ? roundedAway(width, x + row * width, mean[row]) : 0.0f;
+      if (rest != 0) takeOff(width, dy + row * width, static_cast<double>(rest) * rstd[row], sums + chunk * 2 * width);
       backwardRow(width, x + row * width, weight, mean[row], rest, rstd[row], dy + row * width, dx + row * width);
     }
   });
