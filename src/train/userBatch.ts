@@ -4,7 +4,7 @@
  */
 import { TalwegError } from '../core/errors.js'
 import { nearest } from '../core/nearest.js'
-import { captureLocation } from '../graph/location.js'
+import { currentPlace } from '../graph/location.js'
 import type { AnyTensor } from '../graph/index.js'
 
 /** What JavaScript itself asks any object for. */
@@ -17,13 +17,12 @@ export function userBatch(tensors: Readonly<Record<string, AnyTensor>>): never {
         return Reflect.get(target, name) as unknown
       const names = Object.keys(target)
       const near = nearest(name, names)
-      const position = captureLocation().resolve()
       throw new TalwegError({
         code: 'INVALID_TRAINING',
         operation: 'batch',
         problem: `there is no tensor "${name}" in a batch, which has ${names.join(', ')}`,
         hint: near === undefined ? undefined : `did you mean ${near}`,
-        place: position && { file: position.file, line: position.line },
+        place: currentPlace(),
       })
     },
   }) as never
