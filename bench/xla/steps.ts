@@ -2,7 +2,7 @@
  * Whole training steps: the parity tests' models (a GPT, an MLP, a ConvNet), each with AdamW and with SGD, from the
  * fixtures' weights and first batch, forward, backward and update in one graph.
  */
-import { compileGraph, type CompileTarget } from '../../src/compile/index.js'
+import type { CompileTarget } from '../../src/compile/index.js'
 import { dtypes, type DType } from '../../src/core/dtype.js'
 import type { CompositeName } from '../../src/core/operations.js'
 import type { TensorData } from '../../src/core/shape.js'
@@ -11,7 +11,7 @@ import { adamw, sgd } from '../../src/optim/index.js'
 import { readFixture, type ModelName, type OptimizerName } from '../../test/parity/fixture.js'
 import { parityModels } from '../../test/parity/models.js'
 import { initialState, traceStep } from '../../test/parity/step.js'
-import type { Case } from './cases/case.js'
+import { fused, type Case } from './cases/case.js'
 import { compositeCases } from './cases/composites.js'
 
 const modelNames: readonly ModelName[] = ['gpt', 'mlp', 'convnet']
@@ -37,21 +37,11 @@ const allFusions: CompileTarget = {
   dtypes: new Set(Object.keys(dtypes) as DType[]),
 }
 
-/** The same step as it leaves the compiler's passes, compared with what it was before them. */
-function fused(example: Case): Case {
-  const { graph } = compileGraph(example.graph, allFusions)
-  const given = new Map(example.graph.parameters.map((parameter, index) => [parameterName(parameter), index]))
-  const inputs = example.inputs.map((row) =>
-    graph.parameters.map((parameter) => row[given.get(parameterName(parameter))!]),
-  )
-  return { ...example, name: `${example.name}, fused`, graph, inputs, unchanged: example }
-}
-
 export async function stepCases(): Promise<Case[]> {
   const cases = await Promise.all(
     modelNames.flatMap((model) => optimizerNames.map((optimizer) => stepCase(model, optimizer))),
   )
-  return [...cases, ...cases.map(fused)]
+  return [...cases, ...cases.map((example) => fused(example, allFusions))]
 }
 
 /**

@@ -48,6 +48,8 @@ const std::map<std::string, Rule>& table() {
         {"rmsNormGradient", rules::rmsNormGradient},
         {"batchNorm", rules::batchNorm},
         {"batchNormGradient", rules::batchNormGradient},
+        {"batchNormRelu", rules::batchNormRelu},
+        {"batchNormReluGradient", rules::batchNormReluGradient},
         {"softmaxCrossEntropy", rules::softmaxCrossEntropy},
         {"softmaxCrossEntropyGradient", rules::softmaxCrossEntropyGradient},
         {"attention", rules::attention},

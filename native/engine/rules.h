@@ -54,6 +54,10 @@ bool batchNormGradient(Builder& builder, const Step& step);
 bool softmaxCrossEntropy(Builder& builder, const Step& step);
 bool softmaxCrossEntropyGradient(Builder& builder, const Step& step);
 
+// batch_norm_relu.cpp
+bool batchNormRelu(Builder& builder, const Step& step);
+bool batchNormReluGradient(Builder& builder, const Step& step);
+
 // attention.cpp
 bool attention(Builder& builder, const Step& step);
 bool attentionGradient(Builder& builder, const Step& step);

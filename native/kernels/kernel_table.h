@@ -41,6 +41,8 @@ struct KernelTable {
   RunRmsNormGradient rmsNormGradient;
   RunBatchNorm batchNorm;
   RunBatchNormGradient batchNormGradient;
+  RunBatchNormRelu batchNormRelu;
+  RunBatchNormReluGradient batchNormReluGradient;
   RunGelu gelu;
   RunGeluGradient geluGradient;
   RunCrossEntropy crossEntropy;

@@ -53,6 +53,30 @@ using RunBatchNormGradient = void (*)(const RowPlan& plan, const void* x, const 
                                       const float* rstd, const void* dy, void* dx, float* dweight, float* dbias,
                                       void* scratch);
 
+/// Batch norm in its training form, then ReLU, then max pooling by windows that lie side by side, over images
+/// [bands, windowHeight, columns, windowWidth, width]: a band is a row of windows. Windows of 1 x 1 pool nothing.
+struct BatchNormReluPlan {
+  int64_t bands, windowHeight, columns, windowWidth;
+  int64_t width;                     // channels
+  DType inputDType = DType::f32;     // x
+  DType outputDType = DType::f32;    // y
+  DType gradientDType = DType::f32;  // dy
+  DType resultDType = DType::f32;    // dx
+  float epsilon = 1e-5f;
+};
+
+/// Scratch of both kernels below, in bytes; 64-byte aligned.
+int64_t batchNormReluScratchBytes(const BatchNormReluPlan& plan);
+
+/// y[bands, columns, width] = max of each window of relu((x - mean) * rstd * weight + bias), NaN where the window has one.
+/// `mean`, `variance` (biased): f32[width].
+using RunBatchNormRelu = void (*)(const BatchNormReluPlan& plan, const void* x, const float* weight, const float* bias,
+                                  void* y, float* mean, float* variance, void* scratch);
+/// From dy[bands, columns, width]: the first largest of a window gets its dy where it is above 0; then as RunBatchNormGradient.
+using RunBatchNormReluGradient = void (*)(const BatchNormReluPlan& plan, const void* dy, const void* x,
+                                          const float* weight, const float* bias, const float* mean,
+                                          const float* variance, void* dx, float* dweight, float* dbias, void* scratch);
+
 enum class Gelu : uint8_t { tanh, erf };
 /// y = x * Phi(x), or its tanh form. `count` elements.
 using RunGelu = void (*)(Gelu form, int64_t count, DType inputDType, const void* x, DType outputDType, void* y);

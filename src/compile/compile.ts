@@ -4,6 +4,7 @@
  * Passes map graphs to graphs and run in a fixed order, so the same graph always gives the same program.
  */
 import { invariant, TalwegError } from '../core/errors.js'
+import type { CompositeName } from '../core/operations.js'
 import type { Program } from '../engine/program.js'
 import { verify, type Graph } from '../graph/index.js'
 import { lower } from './lower.js'
@@ -15,6 +16,7 @@ import { copyResults } from './passes/copyResults.js'
 import { eliminateDeadCode, selectResults } from './passes/deadCode.js'
 import { foldingRules } from './passes/foldConstants.js'
 import { foldTransposes } from './passes/foldTransposes.js'
+import { fuseBatchNorm } from './passes/fuseBatchNorm.js'
 import { fuseElementwise } from './passes/fuseElementwise.js'
 import { fuseProducts } from './passes/fuseProducts.js'
 import { inlineComposites } from './passes/inlineComposites.js'
@@ -69,12 +71,13 @@ function listPasses(target: CompileTarget, { precision }: CompileOptions, isOn: 
     return eliminateDeadCode(applyRules(graph, { tables, expressions }))
   }
   const isBFloat16 = precision === 'bf16'
-  const knows = (name: 'elementwise' | 'dotEpilogue'): boolean => target.composites.has(name)
+  const knows = (name: CompositeName): boolean => target.composites.has(name)
   return [
     { name: 'inlineComposites', run: (graph) => inlineComposites(graph, target.composites) },
     { name: 'canonicalize', run: canonicalize },
     ...optional('foldTransposes', foldTransposes),
     ...optional('maskByResult', maskByResult),
+    ...optional('fuseBatchNorm', fuseBatchNorm, knows('batchNormRelu') && knows('batchNormReluGradient')),
     ...optional('bfloat16', (graph) => canonicalize(useBFloat16(graph, target.bfloat16Composites)), isBFloat16),
     ...optional(
       'roundAtSource',

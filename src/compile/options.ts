@@ -16,6 +16,7 @@ export const passNames = [
   'commonSubexpressions', // the same is computed once
   'foldTransposes', // products and sums read transposed operands as they lie
   'maskByResult', // ReLU's derivative asks ReLU's result
+  'fuseBatchNorm', // batch norm with ReLU and pooling after it
   'bfloat16', // products in bf16, where `precision` asks for it
   'roundAtSource', // what is only rounded to bf16 is written in bf16
   'fuseProducts', // bias, residual and activation into products

@@ -120,6 +120,13 @@ export interface CompositeAttributes {
   batchNorm: { readonly epsilon: number }
   /** (dy, x, weight, mean, variance) -> (dx, dweight, dbias). */
   batchNormGradient: { readonly epsilon: number }
+  /**
+   * Batch norm, then ReLU, then max pooling by windows side by side, [1, 1] for none; made by a pass.
+   * (x [..., C], weight, bias) -> (y, mean [C], variance [C]).
+   */
+  batchNormRelu: { readonly epsilon: number; readonly window: readonly [height: number, width: number] }
+  /** (dy, x, weight, bias, mean, variance) -> (dx, dweight, dbias). */
+  batchNormReluGradient: { readonly epsilon: number; readonly window: readonly [height: number, width: number] }
   /** (logits [N, V], targets i32 [N]) -> (losses [N], logSumExp [N]). The loss of an ignored target is 0. */
   softmaxCrossEntropy: { readonly labelSmoothing: number; readonly ignoredTarget: number | null }
   /** (dlosses [N], logits, targets, logSumExp) -> dlogits. */

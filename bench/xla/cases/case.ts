@@ -1,10 +1,11 @@
 /** What a case is, and how its inputs come about: from Philox by the case's name, so they never change. */
+import { compileGraph, type CompileTarget } from '../../../src/compile/index.js'
 import { dtypes, isFloat, toBFloat16Bits, type DType } from '../../../src/core/dtype.js'
 import type { OperationAttributes, OperationName, ReductionKind } from '../../../src/core/operations.js'
 import { hashString, philoxBits } from '../../../src/core/random.js'
 import { numElements, tensorData, tensorType, type Shape, type TensorData } from '../../../src/core/shape.js'
 import type { Measure } from '../compare.js'
-import { GraphBuilder, type Graph, type Value } from '../../../src/graph/index.js'
+import { GraphBuilder, parameterName, type Graph, type Value } from '../../../src/graph/index.js'
 
 export interface Case {
   readonly name: string
@@ -68,6 +69,16 @@ export function makeCase(
   const row = (worker: number): TensorData[] =>
     specs.map((spec, index) => randomData(spec, `${name}/${worker}/${index}`))
   return { name, graph: builder.build(results), inputs: Array.from({ length: numWorkers }, (_, worker) => row(worker)) }
+}
+
+/** The same case as it leaves the compiler's passes, compared with what it was before them. */
+export function fused(example: Case, target: CompileTarget): Case {
+  const { graph } = compileGraph(example.graph, target)
+  const given = new Map(example.graph.parameters.map((parameter, index) => [parameterName(parameter), index]))
+  const inputs = example.inputs.map((row) =>
+    graph.parameters.map((parameter) => row[given.get(parameterName(parameter))!]),
+  )
+  return { ...example, name: `${example.name}, fused`, graph, inputs, unchanged: example }
 }
 
 /** A case of one operation. */

@@ -1,5 +1,7 @@
 /** Small graphs with inputs for every composite: an exhaustive table. Those of a gradient come by differentiating. */
 import { gradients, remat } from '../../../src/autodiff/index.js'
+import type { CompileTarget } from '../../../src/compile/index.js'
+import { invariant } from '../../../src/core/errors.js'
 import type { CompositeName } from '../../../src/core/operations.js'
 import { numElements, tensorType, type Shape } from '../../../src/core/shape.js'
 import {
@@ -11,7 +13,7 @@ import {
   type Value,
 } from '../../../src/graph/index.js'
 import * as ops from '../../../src/ops/index.js'
-import { input, makeCase, randomData, type Case, type InputSpec } from './case.js'
+import { allDtypes, fused, input, makeCase, randomData, type Case, type InputSpec } from './case.js'
 
 type Forward = (...inputs: AnyTensor[]) => AnyTensor
 
@@ -45,7 +47,7 @@ function backward(name: string, specs: readonly InputSpec[], f: Forward, numDiff
 }
 
 /** A composite of the fusion passes' making, with a body given operation by operation. */
-function fused(
+function grouped(
   name: 'elementwise' | 'dotEpilogue',
   specs: readonly InputSpec[],
   body: (builder: GraphBuilder, inputs: readonly Value[]) => readonly Value[],
@@ -56,7 +58,31 @@ function fused(
   )
 }
 
+/** An engine for which batch norm goes together with what follows it. */
+const normTarget: CompileTarget = {
+  name: 'native',
+  composites: new Set(['batchNorm', 'batchNormGradient', 'batchNormRelu', 'batchNormReluGradient', 'maxPoolGradient']),
+  dtypes: new Set(allDtypes),
+}
+
+/** A case in which the passes make that composite. */
+function normFused(name: CompositeName, example: Case): Case {
+  const made = fused(example, normTarget)
+  const isThere = made.graph.nodes.some((node) => node.operation === 'composite' && node.attributes.name === name)
+  invariant(isThere, `the passes make ${name} of ${example.name}`)
+  return made
+}
+
+/** So that the derivative asks for the value too: ReLU alone would not be computed. */
+const squared =
+  (f: Forward): Forward =>
+  (...inputs) =>
+    ops.square(f(...inputs))
+const rectified: Forward = (x, weight, bias) => ops.relu(ops.batchNorm(x, weight, bias).output as Tensor<Shape, 'f32'>)
+const pooledRectified: Forward = (x, weight, bias) => ops.maxPool2d(rectified(x, weight, bias), [1, 2])
+
 const rows = input([3, 4, 10])
+const normImages = input([2, 3, 4, 10])
 const channel = input([10], 'f32', 0.5, 1.5)
 const shift = input([10])
 const heads = (length: number, numHeads = 4): InputSpec => input([2, length, numHeads, 8])
@@ -121,13 +147,13 @@ export const compositeCases: { readonly [N in CompositeName]: () => Case[] } = {
     backward('remat, its derivative', [rows], (x) => remat((y) => ops.tanh(ops.multiply(y, y)))(x)),
   ],
   elementwise: () => [
-    fused('elementwise', [input([3, 5]), input([3, 5])], (builder, [x, y]) => {
+    grouped('elementwise', [input([3, 5]), input([3, 5])], (builder, [x, y]) => {
       const [product] = builder.add('multiply', [x, y], {})
       return [...builder.add('tanh', [product], {}), ...builder.add('add', [product, y], {})]
     }),
   ],
   dotEpilogue: () => [
-    fused('dotEpilogue', [input([3, 5]), input([5, 4]), input([4])], (builder, [x, weight, bias]) => {
+    grouped('dotEpilogue', [input([3, 5]), input([5, 4]), input([4])], (builder, [x, weight, bias]) => {
       const [product] = builder.add('dotGeneral', [x, weight], {
         leftBatch: [],
         rightBatch: [],
@@ -170,6 +196,17 @@ export const compositeCases: { readonly [N in CompositeName]: () => Case[] } = {
   ],
   batchNormGradient: () => [
     backward('batchNormGradient', [rows, channel, shift], (x, weight, bias) => ops.batchNorm(x, weight, bias).output),
+  ],
+  batchNormRelu: () => [
+    normFused('batchNormRelu', forward('batchNormRelu', [rows, channel, shift], rectified)),
+    normFused('batchNormRelu', forward('batchNormRelu pooled', [normImages, channel, shift], pooledRectified)),
+  ],
+  batchNormReluGradient: () => [
+    normFused('batchNormRelu', backward('batchNormReluGradient', [rows, channel, shift], squared(rectified))),
+    normFused(
+      'batchNormRelu',
+      backward('batchNormReluGradient pooled', [normImages, channel, shift], squared(pooledRectified)),
+    ),
   ],
   softmaxCrossEntropy: () =>
     crossEntropies.map(({ note, options }) =>

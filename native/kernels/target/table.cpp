@@ -28,6 +28,10 @@ void batchNorm(const RowPlan& plan, const void* x, const float* weight, const fl
                float* variance, float* rstd, void* scratch);
 void batchNormGradient(const RowPlan& plan, const void* x, const float* weight, const float* mean, const float* rstd,
                        const void* dy, void* dx, float* dweight, float* dbias, void* scratch);
+void batchNormRelu(const BatchNormReluPlan& plan, const void* x, const float* weight, const float* bias, void* y, float* mean,
+                   float* variance, void* scratch);
+void batchNormReluGradient(const BatchNormReluPlan& plan, const void* dy, const void* x, const float* weight, const float* bias,
+                           const float* mean, const float* variance, void* dx, float* dweight, float* dbias, void* scratch);
 void gelu(Gelu form, int64_t count, DType inputDType, const void* x, DType outputDType, void* y);
 void geluGradient(Gelu form, int64_t count, DType inputDType, const void* x, DType gradientDType, const void* dy,
                   DType resultDType, void* dx);
@@ -62,6 +66,8 @@ const KernelTable& kernelTable() {
       rmsNormGradient,
       batchNorm,
       batchNormGradient,
+      batchNormRelu,
+      batchNormReluGradient,
       gelu,
       geluGradient,
       crossEntropy,

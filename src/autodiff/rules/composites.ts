@@ -58,6 +58,8 @@ const compositeRules: { readonly [N in CompositeName]: CompositeRule<N> } = {
     batchNormGradient(dy, x, weight, mean, variance, attributes.epsilon),
   ),
   batchNormGradient: throughDecomposition,
+  batchNormRelu: throughDecomposition,
+  batchNormReluGradient: throughDecomposition,
   softmaxCrossEntropy: onlyFirstResult<'softmaxCrossEntropy'>(
     ({ dy, inputs: [logits, targets], outputs: [, total], attributes }) => [
       softmaxCrossEntropyGradient(dy, logits, targets, total, attributes),

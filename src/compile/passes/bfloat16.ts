@@ -1,6 +1,6 @@
 /**
- * Mixed precision: products, convolutions, attention and GELU read their operands in bf16 and sum in f32. Weights,
- * sums, normalisations and the optimiser stay in f32, so a small update is never lost. What the conversions cost is
+ * Mixed precision: products, convolutions, attention, GELU and batch norm read their operands in bf16 and sum in f32.
+ * Weights, sums, statistics, the other normalisations and the optimiser stay in f32, so a small update is never lost. What the conversions cost is
  * little: they are fused into what computes the operands, or done by it (`roundAtSource`).
  */
 import type { CompositeName } from '../../core/operations.js'
@@ -11,6 +11,7 @@ import { retype } from './retype.js'
 type IsActivation = (value: Value) => boolean
 
 const ofFourDimensions: IsActivation = ({ type }) => type.dtype === 'f32' && type.shape.length === 4
+const ofSeveralDimensions: IsActivation = ({ type }) => type.dtype === 'f32' && type.shape.length > 1
 const any: IsActivation = ({ type }) => type.dtype === 'f32'
 
 /** Composites that work in bf16, as products do. */
@@ -19,6 +20,10 @@ const rounded: { readonly [N in CompositeName]?: IsActivation } = {
   attentionGradient: ofFourDimensions,
   gelu: any,
   geluGradient: any,
+  batchNorm: ofSeveralDimensions,
+  batchNormGradient: ofSeveralDimensions,
+  batchNormRelu: ofSeveralDimensions,
+  batchNormReluGradient: ofSeveralDimensions,
 }
 
 export function useBFloat16(graph: Graph, composites: ReadonlySet<CompositeName> = new Set()): Graph {

@@ -14,8 +14,6 @@ const roundedResults: { readonly [N in CompositeName]?: number } = {
   layerNormGradient: 0,
   rmsNorm: 0,
   rmsNormGradient: 0,
-  batchNorm: 0,
-  batchNormGradient: 0,
   softmaxCrossEntropyGradient: 0,
 }
 

@@ -156,6 +156,22 @@ const groups = {
     operands: [random('grouped', [2, 3]), random('weight', [3, 4]), random('bias', [4])],
     body: (x, w, b) => ops.composite('dotEpilogue', {}, [x, w, b], (left, right, shift) => [ops.tanh(ops.add(ops.matmul(left, right as never), shift) as AnyTensor) as AnyTensor]),
   },
+  batchNormRelu: {
+    what: 'pooled by 2 x 2',
+    operands: [random('rectified', [2, 4, 2, 3]), random('weight', [3]), random('bias', [3])],
+    body: (x, w, b) => ops.composite('batchNormRelu', { epsilon, window: [2, 2] }, [x, w, b], (operand, scale, shift) => [
+      ops.maxPool2d(ops.relu(ops.batchNorm(operand, scale, shift, epsilon).output as Tensor<Shape, 'f32'>), 2),
+    ]),
+  },
+  batchNormReluGradient: {
+    what: 'not pooled',
+    operands: [random('rectified dy', [4, 3]), random('rectified', [4, 3]), random('weight', [3]), random('bias', [3]), random('mean', [3]), random('variance', [3], positive)],
+    body: (...operands) => ops.composite('batchNormReluGradient', { epsilon, window: [1, 1] }, operands, (dy, x, w, b, m, v) => {
+      const normal = ops.multiply(ops.subtract(x, m), ops.rsqrt(ops.add(v, epsilon)))
+      const isPositive = ops.greater(ops.add(ops.multiply(normal, w), b), 0) as Tensor<Shape, 'bool'>
+      return ops.batchNormGradient(ops.where(isPositive, dy, 0), x, w, m, v, epsilon)
+    }),
+  },
 } satisfies Record<string, GradientCase> // prettier-ignore
 
 const recomputed: GradientCase = {
@@ -192,6 +208,8 @@ export const compositeDerivatives: Derivatives<CompositeName> = {
   rmsNormGradient: real(overRows(({ x, weight, perRow }) => [x, x, weight, perRow], (dy, x, w, r) => ops.rmsNormGradient(dy, x, w, r), [3])),
   batchNorm: real(both(withSamples(overRows(({ x, weight }) => [x, weight, weight], (x, w, b) => ops.batchNorm(x, w, b, epsilon).output)))),
   batchNormGradient: real(withSamples(overRows(({ x, weight }) => [x, x, weight, weight, weight], (dy, x, w, m, v) => ops.batchNormGradient(dy, x, w, m, v, epsilon), [4]))),
+  batchNormRelu: real([groups.batchNormRelu]),
+  batchNormReluGradient: real([groups.batchNormReluGradient]),
   softmaxCrossEntropy: real(
     entropies.flatMap(({ what, logits, targets, options }) =>
       ofBoth(what, [logits, targets], (x, rows) => ops.softmaxCrossEntropy(x, rows as Tensor<Shape, 'i32'>, options)),

@@ -4,8 +4,11 @@ import type { CompositeName } from '../../../src/core/operations.js'
 import type { TensorData } from '../../../src/core/shape.js'
 import { trace, type AnyTensor, type Graph } from '../../../src/graph/index.js'
 
-/** Composites that mean something to an engine; the others are made and taken apart by the compiler. */
-export type KernelComposite = Exclude<CompositeName, 'stopGradient' | 'remat' | 'elementwise' | 'dotEpilogue'>
+/** Composites that a public function makes; the others are made, or taken apart, by the compiler. */
+export type KernelComposite = Exclude<
+  CompositeName,
+  'stopGradient' | 'remat' | 'elementwise' | 'dotEpilogue' | 'batchNormRelu' | 'batchNormReluGradient'
+>
 
 /** Calls the public function that makes the composite. */
 export type CompositeBody = (...operands: readonly AnyTensor[]) => unknown
