@@ -11,9 +11,7 @@ const best = all.findIndex((target) => createNativeEngine({ threads: 1 }).descri
 
 for (const target of all.slice(best + 1)) {
   test(`native: known cases and composites on ${target}`, () => {
-    const files = ['known', 'composites', 'native/batchNorm'].map(
-      (name) => `test/engines/${name}.test.ts`,
-    )
+    const files = ['known', 'composites', 'native/batchNorm'].map((name) => `test/engines/${name}.test.ts`)
     const args = ['--import', 'tsx', '--test', '--test-reporter=tap', ...files]
     const environment: NodeJS.ProcessEnv = { ...process.env, TALWEG_CPU: target, TALWEG_TEST_ENGINES: 'native' }
     delete environment['NODE_TEST_CONTEXT'] // which would make the child's runner think that it is ours
