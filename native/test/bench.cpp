@@ -120,6 +120,23 @@ void programs(const Bench& bench) {
     void* outputs[] = {w.data(), m.data(), v.data()};
     bench.measure("program adamw 10.8 M", count * 28.0, 0, [&] { bench.table.runVectorProgram(program.view(), inputs, outputs); });
   }
+  if (bench.isWanted("program momentum")) {
+    const int64_t n = 784 * 512;
+    ProgramSource s;
+    s.shape = dims({n});
+    const int w = s.input(DType::f32, dims({1})), v = s.input(DType::f32, dims({1})), g = s.input(DType::f32, dims({1}));
+    const int rate = s.input(DType::f32, dims({0})), isFine = s.input(DType::boolean, dims({0}));
+    const int newV = s.emit(Opcode::add, DType::f32, {s.emit(Opcode::multiply, DType::f32, {v, s.constant(DType::f32, 0.9)}), g});
+    const int newW = s.emit(Opcode::subtract, DType::f32, {w, s.emit(Opcode::multiply, DType::f32, {newV, rate})});
+    s.output(s.emit(Opcode::select, DType::f32, {isFine, newW, w}));
+    s.output(s.emit(Opcode::select, DType::f32, {isFine, newV, v}));
+    const VectorProgram program(s);
+    Block a(n * 4), b(n * 4), c(n * 4), r(4), f(4);
+    std::memset(f.data(), 1, 4);
+    const void* inputs[] = {a.data(), b.data(), c.data(), r.data(), f.data()};
+    void* outputs[] = {a.data(), b.data()};
+    bench.measure("program momentum 784x512", n * 20.0, 0, [&] { bench.table.runVectorProgram(program.view(), inputs, outputs); });
+  }
   for (const int64_t rows : {int64_t{64}, int64_t{2048}}) {
     if (!bench.isWanted("program bias")) break;
     ProgramSource s;

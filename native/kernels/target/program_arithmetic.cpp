@@ -19,6 +19,19 @@ using Byte = uint8_t;
 template <class T>
 using BytesFor = Vector<Byte, lanesOf<T>>;
 
+/// A mask as the bytes of bools, and back.
+template <class T>
+TALWEG_INLINE BytesFor<T> toBytes(MaskFor<T> mask) {
+  if constexpr (sizeof(T) == 1) return bitcast<BytesFor<T>>(mask) & Byte(1);
+  else if constexpr (sizeof(T) == 4) return narrowToBytes(bitcast<U32>(mask)) & Byte(1);
+  else return narrowToBytes(bitcast<U64>(mask)) & Byte(1);
+}
+template <class T>
+TALWEG_INLINE MaskFor<T> toMask(BytesFor<T> bytes) {
+  if constexpr (sizeof(T) == 1) return bytes != 0;
+  else return widenLanes(bytes) != 0;
+}
+
 // ---- one operand ----
 
 template <class T>
@@ -56,7 +69,7 @@ void isFinite(const BlockArguments& arguments) {
   Byte* result = static_cast<Byte*>(arguments.result);
   for (int64_t i = 0; i < arguments.count; i += lanesOf<T>) {
     V x = loadAs<V>(a + i * arguments.steps[0]);
-    storeAs(result + i, __builtin_convertvector((x - x) == 0, BytesFor<T>) & Byte(1));
+    storeAs(result + i, toBytes<T>((x - x) == 0));
   }
 }
 
@@ -157,7 +170,7 @@ void compare(const BlockArguments& arguments) {
     if constexpr (direction == Direction::notEqual) mask = x != y;
     if constexpr (direction == Direction::less) mask = x < y;
     if constexpr (direction == Direction::lessOrEqual) mask = x <= y;
-    storeAs(result + i, __builtin_convertvector(mask, BytesFor<T>) & Byte(1));
+    storeAs(result + i, toBytes<T>(mask));
   }
 }
 
@@ -168,10 +181,16 @@ void select(const BlockArguments& arguments) {
   const T* a = static_cast<const T*>(arguments.operands[1]);
   const T* b = static_cast<const T*>(arguments.operands[2]);
   T* result = static_cast<T*>(arguments.result);
+  const int64_t stepA = arguments.steps[1], stepB = arguments.steps[2];
+  if (arguments.steps[0] == 0) {  // one answer for all, as whether a step's loss was finite
+    const T* chosen = *predicate != 0 ? a : b;
+    const int64_t step = *predicate != 0 ? stepA : stepB;
+    for (int64_t i = 0; i < arguments.count; i += lanesOf<T>) storeAs<V>(result + i, loadAs<V>(chosen + i * step));
+    return;
+  }
   for (int64_t i = 0; i < arguments.count; i += lanesOf<T>) {
-    const auto bytes = loadAs<BytesFor<T>>(predicate + i * arguments.steps[0]);
-    const auto mask = __builtin_convertvector(bytes, MaskFor<T>) != 0;
-    storeAs<V>(result + i, mask ? loadAs<V>(a + i * arguments.steps[1]) : loadAs<V>(b + i * arguments.steps[2]));
+    const MaskFor<T> mask = toMask<T>(loadAs<BytesFor<T>>(predicate + i));
+    storeAs<V>(result + i, mask ? loadAs<V>(a + i * stepA) : loadAs<V>(b + i * stepB));
   }
 }
 

@@ -113,8 +113,52 @@ TALWEG_INLINE To bitcast(From from) {
 TALWEG_INLINE F32 broadcast(float value) { return value - F32{}; }
 TALWEG_INLINE I32 broadcastInt(int32_t value) { return value - I32{}; }
 
+// Lanes that grow or shrink: compilers know one doubling or halving at a time, and take any wider leap, or what fills a
+// 512-bit register, apart into single elements or halves.
+using I16 = Vector<int16_t, lanes>;
+using U8 = Vector<uint8_t, lanes>;
+TALWEG_INLINE U32 widenLanes(U16 v) {
+#if defined(__AVX512F__)
+  return bitcast<U32>(_mm512_cvtepu16_epi32(bitcast<__m256i>(v)));
+#else
+  return __builtin_convertvector(v, U32);
+#endif
+}
+TALWEG_INLINE U16 narrowLanes(U32 v) {
+#if defined(__AVX512F__)
+  return bitcast<U16>(_mm512_cvtepi32_epi16(bitcast<__m512i>(v)));
+#else
+  return __builtin_convertvector(v, U16);
+#endif
+}
+TALWEG_INLINE U32 widenLanes(U8 v) {
+#if defined(__AVX512F__)
+  return bitcast<U32>(_mm512_cvtepu8_epi32(bitcast<__m128i>(v)));
+#else
+  return __builtin_convertvector(__builtin_convertvector(v, U16), U32);
+#endif
+}
+TALWEG_INLINE U8 narrowToBytes(U32 v) {
+#if defined(__AVX512F__)
+  return bitcast<U8>(_mm512_cvtepi32_epi8(bitcast<__m512i>(v)));
+#else
+  return __builtin_convertvector(__builtin_convertvector(v, U16), U8);
+#endif
+}
+// The same for elements of 8 bytes, half as many.
+using HalfU8 = Vector<uint8_t, lanes / 2>;
+using HalfU16 = Vector<uint16_t, lanes / 2>;
+using HalfU32 = Vector<uint32_t, lanes / 2>;
+using U64 = Vector<uint64_t, lanes / 2>;
+TALWEG_INLINE U64 widenLanes(HalfU8 v) {
+  return __builtin_convertvector(__builtin_convertvector(__builtin_convertvector(v, HalfU16), HalfU32), U64);
+}
+TALWEG_INLINE HalfU8 narrowToBytes(U64 v) {
+  return __builtin_convertvector(__builtin_convertvector(__builtin_convertvector(v, HalfU32), HalfU16), HalfU8);
+}
+
 /// Widening bf16 is exact: the bits become the upper half of an f32.
-TALWEG_INLINE F32 widen(U16 bits) { return bitcast<F32>(__builtin_convertvector(bits, U32) << 16); }
+TALWEG_INLINE F32 widen(U16 bits) { return bitcast<F32>(widenLanes(bits) << 16); }
 #if defined(__AVX512BF16__)
 /// Rounds to the nearest bf16, denormals to 0.
 TALWEG_INLINE U16 narrowFast(F32 v) {
@@ -131,7 +175,7 @@ TALWEG_INLINE U16 narrow(F32 v) {
   U32 bits = bitcast<U32>(v);
   U32 rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
   U32 quiet = (bits >> 16) | 0x40;
-  return __builtin_convertvector((v != v) ? quiet : rounded, U16);
+  return narrowLanes((v != v) ? quiet : rounded);
 }
 
 TALWEG_INLINE F32 load(const float* p) { return loadAs<F32>(p); }
