@@ -55,6 +55,8 @@ const std::map<std::string, Rule>& table() {
         {"attention", rules::attention},
         {"attentionGradient", rules::attentionGradient},
         {"maxPoolGradient", rules::maxPoolGradient},
+        {"linearGradient", rules::linearGradient},
+        {"linearDescent", rules::linearDescent},
     };
     for (const char* name : {"negate",
                              "abs",

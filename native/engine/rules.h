@@ -58,6 +58,10 @@ bool softmaxCrossEntropyGradient(Builder& builder, const Step& step);
 bool batchNormRelu(Builder& builder, const Step& step);
 bool batchNormReluGradient(Builder& builder, const Step& step);
 
+// linear_model.cpp
+bool linearGradient(Builder& builder, const Step& step);
+bool linearDescent(Builder& builder, const Step& step);
+
 // attention.cpp
 bool attention(Builder& builder, const Step& step);
 bool attentionGradient(Builder& builder, const Step& step);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "attention.h"
+#include "linear_model.h"
 #include "matmul.h"
 #include "movement.h"
 #include "normalization.h"
@@ -49,6 +50,8 @@ struct KernelTable {
   RunCrossEntropyGradient crossEntropyGradient;
   RunAttention attention;
   RunAttentionGradient attentionGradient;
+  RunLinearGradient linearGradient;
+  RunLinearDescent linearDescent;
   RunMatmul matmul;
 };
 

@@ -88,6 +88,9 @@ export interface ScatterAttributes {
   readonly kind: ReductionKind | 'replace'
 }
 
+/** Half the squared difference to a number, or the cross-entropy of a class 0 or 1 with the score as its logit. */
+export type LinearModelKind = 'linear' | 'logistic'
+
 /** Attributes of each named composite. Those marked structural are taken apart by the compiler before any engine. */
 export interface CompositeAttributes {
   /** Structural. Identity whose derivative is zero. */
@@ -141,6 +144,17 @@ export interface CompositeAttributes {
   attentionGradient: { readonly causal: boolean; readonly scale: number; readonly masked: boolean }
   /** (dy, x, y = max pool of x) -> dx; of several largest in a window the first gets it all. */
   maxPoolGradient: Omit<ReduceWindowAttributes, 'kind'>
+  /**
+   * A linear model's objective and gradient, summed over its rows, in one pass.
+   * (features [N, F], targets [N], weights [F, 1], intercept [1]) -> (loss [], dweights [F, 1], dintercept [1]).
+   */
+  linearGradient: { readonly model: LinearModelKind }
+  /**
+   * Steps of stochastic descent, one after the other, each over the rows that `order` names.
+   * (features [N, F], targets [N], order i32 [K, B], rates [K], weights [F, 1], intercept [1])
+   * -> (weights [F, 1], intercept [1], losses [K]). Without `intercept` it stays as it is.
+   */
+  linearDescent: { readonly model: LinearModelKind; readonly intercept: boolean }
 }
 
 export type CompositeName = keyof CompositeAttributes

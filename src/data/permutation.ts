@@ -60,13 +60,16 @@ export class Permutation {
     let right = Math.floor(place / numLeft) | 0
     let left = (place - right * numLeft) | 0
     for (let round = 0; round < numRounds; round += 2) {
-      left += scaledHash(right ^ keys[round], numLeft)
-      if (left >= numLeft) left -= numLeft
-      right += scaledHash(left ^ keys[round + 1], numRight)
-      if (right >= numRight) right -= numRight
+      left = wrapped(left + scaledHash(right ^ keys[round], numLeft) - numLeft, numLeft)
+      right = wrapped(right + scaledHash(left ^ keys[round + 1], numRight) - numRight, numRight)
     }
     return right * numLeft + left
   }
+}
+
+/** Adds `size` to a negative 32-bit number, without a branch that nobody can foresee. */
+function wrapped(value: number, size: number): number {
+  return (value + (size & (value >> 31))) | 0
 }
 
 /** A hash (MurmurHash3's finaliser) mapped to [0, size). */
@@ -114,10 +117,26 @@ export class ShuffledOrder {
 
   at(position: number): number {
     const epoch = Math.floor(position / this.numSamples)
+    return this.#permutationOf(epoch).at(position - epoch * this.numSamples)
+  }
+
+  /** Samples from a position on, as many as there is room for. */
+  fill(position: number, into: Int32Array): void {
+    for (let done = 0; done < into.length;) {
+      const epoch = Math.floor((position + done) / this.numSamples)
+      const permutation = this.#permutationOf(epoch)
+      const first = position + done - epoch * this.numSamples
+      const count = Math.min(into.length - done, this.numSamples - first)
+      for (let index = 0; index < count; index++) into[done + index] = permutation.at(first + index)
+      done += count
+    }
+  }
+
+  #permutationOf(epoch: number): Permutation {
     if (this.#permutation === undefined || epoch !== this.#epoch) {
       this.#permutation = new Permutation(this.numSamples, this.#seed, epoch)
       this.#epoch = epoch
     }
-    return this.#permutation.at(position - epoch * this.numSamples)
+    return this.#permutation
   }
 }

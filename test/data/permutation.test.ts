@@ -77,3 +77,20 @@ test('a shuffled order runs through epochs, each its own permutation', () => {
 function chiSquare(counts: readonly number[], expected: number): number {
   return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0)
 }
+
+test('a run of positions is what each position gives, over the end of an epoch and at any place', () => {
+  for (const [numSamples, first, count] of [
+    [10_007, 9_990, 10_100],
+    [5, 3, 17],
+    [4097, 0, 4097],
+  ]) {
+    const order = new ShuffledOrder(numSamples, 3)
+    const filled = new Int32Array(count)
+    order.fill(first, filled)
+    const single = new ShuffledOrder(numSamples, 3)
+    assert.deepEqual(
+      [...filled],
+      Array.from({ length: count }, (_, index) => single.at(first + index)),
+    )
+  }
+})

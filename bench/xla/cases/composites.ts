@@ -134,6 +134,8 @@ const pools: readonly Forward[] = [
 ]
 const images = input([2, 7, 6, 3])
 
+const linearModels = ['linear', 'logistic'] as const
+
 const approximations = ['tanh', 'none'] as const
 
 export const compositeCases: { readonly [N in CompositeName]: () => Case[] } = {
@@ -226,4 +228,27 @@ export const compositeCases: { readonly [N in CompositeName]: () => Case[] } = {
   attention: () => attentions.map(({ note, specs, f }) => forward(`attention ${note}`, specs, f)),
   attentionGradient: () => attentions.map(({ note, specs, f }) => backward(`attentionGradient ${note}`, specs, f, 3)),
   maxPoolGradient: () => pools.map((f, index) => backward(`maxPoolGradient ${index}`, [images], f)),
+  linearGradient: () =>
+    linearModels.map((model) =>
+      traced(`linearGradient ${model}`, [input([9, 4]), input([9]), input([4, 1]), input([1])], (x, t, w, b) => ({
+        ...ops.linearGradient(model, x, t, w, b),
+      })),
+    ),
+  linearDescent: () =>
+    linearModels.map((model) =>
+      traced(
+        `linearDescent ${model}`,
+        [input([9, 4]), input([9]), indices(9), input([7], 'f32', 0, 0.3), input([4, 1]), input([1])],
+        (features, targets, order, rates, weights, intercept) => ({
+          ...ops.linearDescent(
+            model,
+            { features, targets },
+            asTargets(ops.reshape(order, [7, 1]) as AnyTensor),
+            rates,
+            { weights, intercept },
+            true,
+          ),
+        }),
+      ),
+    ),
 }

@@ -42,6 +42,10 @@ void attention(const AttentionPlan& plan, const void* q, const void* k, const vo
                float* logSumExp, void* scratch);
 void attentionGradient(const AttentionPlan& plan, const void* q, const void* k, const void* v, const void* mask,
                        const void* out, const void* dout, const float* logSumExp, void* dq, void* dk, void* dv, void* scratch);
+void linearGradient(const LinearModelPlan& plan, const float* features, const void* targets, const float* weights, float intercept,
+                    float* loss, float* weightGradient, float* interceptGradient, void* scratch);
+void linearDescent(const LinearModelPlan& plan, const float* features, const void* targets, const int32_t* order, const float* rates,
+                   const float* weights, float intercept, float* newWeights, float* newIntercept, float* losses, void* scratch);
 void matmul(const MatmulPlan& plan, const void* a, const void* b, void* c);
 
 /// In the order of `KernelTable`.
@@ -74,6 +78,8 @@ const KernelTable& kernelTable() {
       crossEntropyGradient,
       attention,
       attentionGradient,
+      linearGradient,
+      linearDescent,
       matmul,
   };
   return table;

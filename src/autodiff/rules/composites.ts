@@ -73,6 +73,8 @@ const compositeRules: { readonly [N in CompositeName]: CompositeRule<N> } = {
   }),
   attentionGradient: throughDecomposition,
   maxPoolGradient: throughDecomposition,
+  linearGradient: throughDecomposition,
+  linearDescent: throughDecomposition,
 }
 
 /** For rules that know the first result alone: where a cotangent of another one is given, the decomposition is used. */

@@ -36,6 +36,8 @@ const composites: ReadonlySet<CompositeName> = new Set([
   'attention',
   'attentionGradient',
   'maxPoolGradient',
+  'linearGradient',
+  'linearDescent',
 ])
 
 /** What reads its operands wherever they lie, with no copy of its own. */

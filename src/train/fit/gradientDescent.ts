@@ -9,7 +9,19 @@ import { TalwegError } from '../../core/errors.js'
 import { tensorData, tensorType, type Shape } from '../../core/shape.js'
 import type { Engine, EngineBuffer } from '../../engine/engine.js'
 import { trace, type AnyTensor, type Tensor } from '../../graph/index.js'
-import { add, divide, less, multiply, or, square, subtract, sum, where } from '../../ops/index.js'
+import {
+  add,
+  divide,
+  less,
+  linearGradient,
+  multiply,
+  or,
+  square,
+  subtract,
+  sum,
+  where,
+  zeros,
+} from '../../ops/index.js'
 import { StepsPerCall } from '../stepsPerCall.js'
 import { curvature, parametersOf, sumOfLosses, type FitModel } from './model.js'
 import type { ResidentRows } from './rows.js'
@@ -100,12 +112,7 @@ function compileStep(
     const values = tensors.slice(0, parameters.length)
     const wasDone = tensors[parameters.length]
     const data = tensors.slice(parameters.length + 1)
-    const sums = rows.blockSizes.map((_, block) => sumOfLosses(model, data[2 * block], data[2 * block + 1], values))
-    const loss: AnyTensor = divide(
-      sums.reduce((left, right) => add(left, right)),
-      rows.numRows,
-    )
-    const slopes = gradients(loss, values)
+    const { loss, slopes } = objective(model, rows, data, values)
     const squares = slopes.map((slope) => sum(square(slope))).reduce((left, right) => add(left, right))
     // To first order a step changes the objective by rate · ‖g‖², which f32 can tell from 0 long after it can't the difference.
     const isFlat = less(squares, Math.max(tolerance ** 2, tolerance / learningRate)) as AnyTensor
@@ -121,6 +128,35 @@ function compileStep(
     ...rows.types.map(({ name }): [string, undefined] => [name, undefined]),
   ])
   return compileGraph(graph, engine, { state, outputs: ['loss', 'isDone'] })
+}
+
+interface Objective {
+  readonly loss: AnyTensor
+  /** By each parameter. */
+  readonly slopes: readonly AnyTensor[]
+}
+
+/** The mean loss over all rows and its gradient. */
+function objective(
+  model: FitModel,
+  { blockSizes, numRows }: ResidentRows,
+  data: readonly AnyTensor[],
+  values: readonly AnyTensor[],
+): Objective {
+  const total = (terms: readonly AnyTensor[]): AnyTensor => terms.reduce((left, right) => add(left, right))
+  const blocks = blockSizes.map((_, block) => [data[2 * block], data[2 * block + 1]] as const)
+  const { kind } = model
+  if (kind === 'softmax' || model.dtype !== 'f32') {
+    const sums = blocks.map(([features, targets]) => sumOfLosses(model, features, targets, values))
+    const loss: AnyTensor = divide(total(sums), numRows)
+    return { loss, slopes: gradients(loss, values) }
+  }
+  // Written as what a kernel knows how to do in one pass over the rows.
+  const [weights, intercept = zeros([1])] = values
+  const sums = blocks.map(([features, targets]) => linearGradient(kind, features, targets, weights, intercept))
+  const mean = (part: 'loss' | 'weights' | 'intercept'): AnyTensor =>
+    divide(total(sums.map((sum) => sum[part])), numRows)
+  return { loss: mean('loss'), slopes: [mean('weights'), mean('intercept')].slice(0, values.length) }
 }
 
 /** A stable rate never makes the objective larger than it began; one that isn't makes it grow without end. */

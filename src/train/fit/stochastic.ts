@@ -1,17 +1,19 @@
 /**
- * Stochastic gradient descent: a few rows a step, in an order shuffled anew each epoch. Rows are gathered on the host in that
- * order, thousands of steps at once, while the engine works on those before.
+ * Stochastic gradient descent: a few rows a step, in an order shuffled anew each epoch. Either the rows stay in the engine
+ * (`residentSteps.ts`), or they are gathered on the host in that order, thousands of steps at once, while the engine works
+ * on those before.
  */
 import { gradients } from '../../autodiff/index.js'
 import { compileGraph } from '../../compile/index.js'
 import { TalwegError } from '../../core/errors.js'
-import { tensorData, tensorType, type TensorData } from '../../core/shape.js'
+import { tensorData, tensorType } from '../../core/shape.js'
 import { allocateBatch, ShuffledOrder, type Batch, type TableSource } from '../../data/index.js'
 import type { Engine, EngineBuffer, Executable } from '../../engine/engine.js'
 import { trace, type AnyTensor } from '../../graph/index.js'
 import { divide, multiply, subtract } from '../../ops/index.js'
 import type { Descent } from './gradientDescent.js'
 import { curvature, parametersOf, rowTypes, sumOfLosses, type FitModel } from './model.js'
+import { residentSteps } from './residentSteps.js'
 import { feed, loadRows } from './rows.js'
 import { findSpectrum } from './spectrum.js'
 
@@ -31,7 +33,15 @@ const maxStepsPerCall = 16384
 /** Rows from which the automatic rate is found. */
 const numSampledRows = 4096
 
-type Rate = (step: number) => number
+export type Rate = (step: number) => number
+
+/** How steps are done. The next ones are prepared while the engine works on those before. */
+export interface StochasticSteps {
+  /** Of one call. */
+  readonly maxSteps: number
+  /** Makes ready the steps from `firstStep` on. @returns what does them and gives each one's mean loss before it */
+  prepare(firstStep: number, count: number): () => Promise<ArrayLike<number>>
+}
 
 /** @throws DIVERGED where the weights stop being finite */
 export async function stochasticDescent(
@@ -46,27 +56,31 @@ export async function stochasticDescent(
   const state = new Map<string, EngineBuffer>()
   for (const { name, type } of parametersOf(model))
     state.set(name, engine.allocate(type, tensorData(type.dtype, type.shape)))
-  const executable = await loadStep(model, batchSize, engine, state)
   const stepsPerEpoch = source.numSamples / batchSize
-  const stacks = new Stacks(model, source, order, batchSize, rate)
+  const resident = await residentSteps(model, source, engine, order, batchSize, rate, state)
+  const stepper: StochasticSteps =
+    resident ?? new StackedSteps(model, source, order, batchSize, rate, await loadStep(model, batchSize, engine, state))
   const epochs = new EpochLosses(tolerance)
   let steps = 0
-  let next = stacks.gather(0, stepsUntil(0, stepsPerEpoch, maxSteps, stacks.maxSteps))
+  let count = stepsUntil(0, stepsPerEpoch, maxSteps, stepper.maxSteps)
+  let run = stepper.prepare(0, count)
   while (steps < maxSteps && !epochs.isSettled && !options.shouldStop()) {
-    const { inputs, count } = next
-    const running = executable.run(inputs, { steps: count })
-    const after = steps + count
-    if (after < maxSteps) next = stacks.gather(after, stepsUntil(after, stepsPerEpoch, maxSteps, stacks.maxSteps))
-    const { loss } = await running
-    const mean = meanOf(loss.data)
+    const running = run()
+    const done = count
+    const after = steps + done
+    if (after < maxSteps) {
+      count = stepsUntil(after, stepsPerEpoch, maxSteps, stepper.maxSteps)
+      run = stepper.prepare(after, count)
+    }
+    const mean = meanOf(await running)
     if (!Number.isFinite(mean)) throw diverged(rate(0), after, options.learningRate === 'auto')
-    epochs.add(mean * count, count, Math.floor(after / stepsPerEpoch + 1e-9))
+    epochs.add(mean * done, done, Math.floor(after / stepsPerEpoch + 1e-9))
     steps = after
     options.progressed(steps, mean)
   }
   const weights = await state.get('weights')?.read()
   const intercept = await state.get('intercept')?.read()
-  const loss = await meanLoss(model, source, engine, state)
+  const loss = resident === undefined ? await meanLoss(model, source, engine, state) : await resident.meanLoss()
   if (!Number.isFinite(loss)) throw diverged(rate(0), steps, options.learningRate === 'auto')
   return {
     weights: weights?.data ?? [],
@@ -112,7 +126,7 @@ class EpochLosses {
 }
 
 /** Batches of several steps, one after the other, gathered into two places in turn. */
-class Stacks {
+class StackedSteps implements StochasticSteps {
   readonly maxSteps: number
   readonly #model: FitModel
   readonly #source: TableSource
@@ -121,9 +135,18 @@ class Stacks {
   readonly #rate: Rate
   readonly #places: readonly [Batch, Batch]
   readonly #indices: Float64Array
+  readonly #executable: Executable
   #turn: 0 | 1 = 0
 
-  constructor(model: FitModel, source: TableSource, order: ShuffledOrder, batchSize: number, rate: Rate) {
+  constructor(
+    model: FitModel,
+    source: TableSource,
+    order: ShuffledOrder,
+    batchSize: number,
+    rate: Rate,
+    executable: Executable,
+  ) {
+    this.#executable = executable
     this.#model = model
     this.#source = source
     this.#order = order
@@ -136,7 +159,7 @@ class Stacks {
     this.#places = [allocateBatch(source.element, numRows), allocateBatch(source.element, numRows)]
   }
 
-  gather(firstStep: number, count: number): { inputs: Record<string, TensorData>; count: number } {
+  prepare(firstStep: number, count: number): () => Promise<ArrayLike<number>> {
     const numRows = count * this.#batchSize
     const first = firstStep * this.#batchSize
     const indices = this.#indices.subarray(0, numRows)
@@ -146,7 +169,8 @@ class Stacks {
     this.#source.gatherSync(indices, whole)
     const rates = tensorData(this.#model.dtype, [count])
     for (let step = 0; step < count; step++) rates.data[step] = this.#rate(firstStep + step)
-    return { inputs: { ...feed(this.#model, whole, [count, this.#batchSize]), rate: rates }, count }
+    const inputs = { ...feed(this.#model, whole, [count, this.#batchSize]), rate: rates }
+    return async () => (await this.#executable.run(inputs, { steps: count })).loss.data
   }
 }
 

@@ -188,6 +188,9 @@ const stopped: Derivative = {
   cases: [{ what: 'identity', operands: [random('stopped', [2, 3])], body: (x) => ops.stopGradient(x) }],
 }
 
+const linearModels = ['linear', 'logistic'] as const
+const unit = { least: 0, most: 1 }
+
 export const compositeDerivatives: Derivatives<CompositeName> = {
   stopGradient: stopped,
   remat: real([recomputed]),
@@ -228,4 +231,15 @@ export const compositeDerivatives: Derivatives<CompositeName> = {
   ]),
   attentionGradient: real(headCases.map(attentionGradientCase)),
   maxPoolGradient: real(poolGradients),
+  linearGradient: real(linearModels.map((model): GradientCase => ({
+    what: model,
+    operands: [random('features', [4, 3]), random('aims', [4], unit), random('weights', [3, 1]), random('intercept', [1])],
+    body: (...operands) => Object.values(ops.linearGradient(model, operands[0], operands[1], operands[2], operands[3])),
+  }))),
+  linearDescent: real(linearModels.map((model): GradientCase => ({
+    what: `${model}, two steps of two`,
+    operands: [random('features', [4, 3]), random('aims', [4], unit), random('rates', [2], unit), random('weights', [3, 1]), random('intercept', [1])],
+    body: (features, targets, rates, weights, intercept) =>
+      Object.values(ops.linearDescent(model, { features, targets }, ops.constant([0, 1, 3, 2], [2, 2], 'i32'), rates, { weights, intercept }, true)),
+  }))),
 } // prettier-ignore

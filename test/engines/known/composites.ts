@@ -53,6 +53,23 @@ const pool = {
   windowDilation: [1, 1, 1, 1],
 } as const
 
+/** Two rows, and parameters that score them 4 and 3. */
+const twoRows = [f32([1, 0, 0, 2], [2, 2]), f32([1, 2])]
+const plane = [f32([3, 1], [2, 1]), f32([1])]
+/** Rows of the classes 1 and 0, scored ln 3 and -ln 3. */
+const classRows = [f32([1, 5, -1, 0], [2, 2]), i32([1, 0])]
+const threeToOne = [f32([ln3, 0], [2, 1]), f32([0])]
+
+const slopeOf =
+  (model: 'linear' | 'logistic'): CompositeBody =>
+  (x, t, w, b) =>
+    ops.linearGradient(model, x, t, w, b)
+
+const descentOf =
+  (model: 'linear' | 'logistic', hasIntercept = true): CompositeBody =>
+  (features, targets, order, rates, weights, intercept) =>
+    ops.linearDescent(model, { features, targets }, order as Targets, rates, { weights, intercept }, hasIntercept)
+
 export const knownComposites: { readonly [C in KernelComposite]: readonly KnownComposite[] } = {
   erf: [
     {
@@ -296,6 +313,46 @@ export const knownComposites: { readonly [C in KernelComposite]: readonly KnownC
       operands: [f32([10, 20], [1, 1, 2, 1]), f32([1, 9, 2, 3, 4, 5], [1, 2, 3, 1]), f32([9, 9], [1, 1, 2, 1])],
       body: (dy, x, y) => ops.maxPoolGradient(dy, x, y, pool),
       results: [f32([0, 30, 0, 0, 0, 0], [1, 2, 3, 1])],
+    },
+  ],
+  linearGradient: [
+    {
+      what: 'errors of 3 and 1',
+      operands: [...twoRows, ...plane],
+      body: slopeOf('linear'),
+      results: [f32([5], []), f32([3, 2], [2, 1]), f32([4])],
+    },
+    {
+      what: 'probabilities of three quarters and one',
+      operands: [...classRows, ...threeToOne],
+      body: slopeOf('logistic'),
+      results: [f32([2 * (2 * ln2 - ln3)], []), f32([-0.5, -1.25], [2, 1]), f32([0])],
+    },
+  ],
+  linearDescent: [
+    {
+      what: 'a row after the other',
+      operands: [...twoRows, i32([0, 1], [2, 1]), f32([0.5, 0.25]), ...plane],
+      body: descentOf('linear'),
+      results: [f32([1.5, 1.25], [2, 1]), f32([-0.375]), f32([4.5, 0.125])],
+    },
+    {
+      what: 'both rows at once, the intercept held',
+      operands: [...twoRows, i32([0, 1], [1, 2]), f32([0.5]), ...plane],
+      body: descentOf('linear', false),
+      results: [f32([2.25, 0.5], [2, 1]), f32([1]), f32([2.5])],
+    },
+    {
+      what: 'a class',
+      operands: [...classRows, i32([0], [1, 1]), f32([4]), ...threeToOne],
+      body: descentOf('logistic'),
+      results: [f32([ln3 + 1, 5], [2, 1]), f32([1]), f32([2 * ln2 - ln3])],
+    },
+    {
+      what: 'places out of range are the nearest in it',
+      operands: [...twoRows, i32([-3, 9], [2, 1]), f32([0.5, 0.25]), ...plane],
+      body: descentOf('linear'),
+      results: [f32([1.5, 1.25], [2, 1]), f32([-0.375]), f32([4.5, 0.125])],
     },
   ],
 }

@@ -136,6 +136,46 @@ function poolCase({ shape, window, strides, padding }: (typeof pools)[number]): 
   }
 }
 
+const linearModels = ['linear', 'logistic'] as const
+type LinearModel = (typeof linearModels)[number]
+
+function linearRows(model: LinearModel, rows: number, width: number): TensorData[] {
+  const targets = model === 'linear' ? randomTensor(`aims ${rows}`, f32([rows])) : tensorFrom('i32', [rows], Array.from({ length: rows }, (_, i) => (i * 5) % 3 % 2)) // prettier-ignore
+  return [randomTensor(`features ${rows} ${width}`, f32([rows, width])), targets]
+}
+
+function linearParameters(width: number): TensorData[] {
+  const most = 0.5 / Math.sqrt(width)
+  const weights = randomTensor(`weights ${width}`, f32([width, 1]), { least: -most, most })
+  // So far from 0 that no sum of it and the scores ends near 0, where f32 would have few digits left.
+  return [weights, randomTensor('intercept', f32([1]), { least: 2, most: 2.5 })]
+}
+
+function linearGradientCases(model: LinearModel): RandomComposite[] {
+  const sizes = [[1, 1], [3, 5], [15, 16], [17, 20], [130, 33], [5000, 20], [4097, 3]] // prettier-ignore
+  return sizes.map(([rows, width]) => ({
+    what: `${model}, ${rows} x ${width}`,
+    operands: [...linearRows(model, rows, width), ...linearParameters(width)],
+    body: (x, t, w, b) => ops.linearGradient(model, x, t, w, b),
+  }))
+}
+
+function linearDescentCases(model: LinearModel): RandomComposite[] {
+  const sizes = [[1, 1, 1], [20, 1, 20], [33, 1, 5], [7, 1, 16], [5, 1, 33], [4, 1, 64], [3, 1, 65], [2, 1, 300], [3, 2, 20], [2, 17, 7], [1, 40, 90]] // prettier-ignore
+  return sizes.flatMap(([steps, batch, width]) =>
+    [true, false].map((hasIntercept) => {
+      const order = tensorFrom('i32', [steps, batch], Array.from({ length: steps * batch }, (_, i) => (i * 17) % 50))
+      const rates = randomTensor(`rates ${steps}`, f32([steps]), { least: 0.05 / width, most: 0.1 / width })
+      return {
+        what: `${model}, ${steps} steps of ${batch}, width ${width}${hasIntercept ? '' : ', no intercept'}`,
+        operands: [...linearRows(model, 50, width), order, rates, ...linearParameters(width)],
+        body: (features, targets, rows, speeds, weights, intercept) =>
+          ops.linearDescent(model, { features, targets }, rows as Tensor<Shape, 'i32'>, speeds, { weights, intercept }, hasIntercept),
+      } satisfies RandomComposite
+    }),
+  )
+} // prettier-ignore
+
 export const randomComposites: { readonly [C in KernelComposite]: readonly RandomComposite[] } = {
   erf: overRows('erf', (x) => [x], (x) => ops.erf(x)),
   gelu: (['tanh', 'none'] as const).flatMap((form) => overRows('gelu', (x) => [x], (x) => ops.gelu(x, form))),
@@ -181,4 +221,6 @@ export const randomComposites: { readonly [C in KernelComposite]: readonly Rando
     }
   }),
   maxPoolGradient: pools.map(poolCase),
+  linearGradient: linearModels.flatMap(linearGradientCases),
+  linearDescent: linearModels.flatMap(linearDescentCases),
 } // prettier-ignore
