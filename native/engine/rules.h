@@ -30,6 +30,7 @@ bool rngBitGenerator(Builder& builder, const Step& step);
 
 // reduction.cpp
 bool reduce(Builder& builder, const Step& step);
+bool widenedReduce(Builder& builder, const Step& step);
 bool reduceWindow(Builder& builder, const Step& step);
 bool maxPoolGradient(Builder& builder, const Step& step);
 
@@ -61,6 +62,9 @@ bool batchNormReluGradient(Builder& builder, const Step& step);
 // linear_model.cpp
 bool linearGradient(Builder& builder, const Step& step);
 bool linearDescent(Builder& builder, const Step& step);
+
+// optimizer.cpp
+bool adamUpdate(Builder& builder, const Step& step);
 
 // attention.cpp
 bool attention(Builder& builder, const Step& step);

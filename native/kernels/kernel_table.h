@@ -12,6 +12,7 @@
 #include "matmul.h"
 #include "movement.h"
 #include "normalization.h"
+#include "optimizer.h"
 #include "random.h"
 #include "reduction.h"
 #include "types.h"
@@ -53,6 +54,7 @@ struct KernelTable {
   RunLinearGradient linearGradient;
   RunLinearDescent linearDescent;
   RunMatmul matmul;
+  RunAdam adam;
 };
 
 /// The table for a target by name, or null where it wasn't built or this processor can't run it.

@@ -19,10 +19,13 @@ import { foldTransposes } from './passes/foldTransposes.js'
 import { fuseBatchNorm } from './passes/fuseBatchNorm.js'
 import { fuseElementwise } from './passes/fuseElementwise.js'
 import { fuseProducts } from './passes/fuseProducts.js'
+import { fuseReductions } from './passes/fuseReductions.js'
+import { guardUpdates } from './passes/guardUpdates.js'
 import { inlineComposites } from './passes/inlineComposites.js'
 import { maskByResult } from './passes/maskByResult.js'
 import { applyRules } from './passes/peephole.js'
 import { roundAtSource } from './passes/roundAtSource.js'
+import { scatterIntoSums } from './passes/scatterIntoSums.js'
 import { simplificationRules } from './passes/simplify/index.js'
 import { schedule } from './schedule.js'
 import { planViews } from './views.js'
@@ -76,8 +79,10 @@ function listPasses(target: CompileTarget, { precision }: CompileOptions, isOn: 
     { name: 'inlineComposites', run: (graph) => inlineComposites(graph, target.composites) },
     { name: 'canonicalize', run: canonicalize },
     ...optional('foldTransposes', foldTransposes),
+    ...optional('scatterIntoSums', scatterIntoSums),
     ...optional('maskByResult', maskByResult),
     ...optional('fuseBatchNorm', fuseBatchNorm, knows('batchNormRelu') && knows('batchNormReluGradient')),
+    ...optional('guardUpdates', (graph) => eliminateDeadCode(guardUpdates(graph)), knows('adamUpdate')),
     ...optional('bfloat16', (graph) => canonicalize(useBFloat16(graph, target.bfloat16Composites)), isBFloat16),
     ...optional(
       'roundAtSource',
@@ -86,6 +91,7 @@ function listPasses(target: CompileTarget, { precision }: CompileOptions, isOn: 
     ),
     { name: 'deadCode', run: eliminateDeadCode },
     ...optional('fuseProducts', (graph) => fuseProducts(graph, target.composites), knows('dotEpilogue')),
+    ...optional('fuseReductions', fuseReductions, knows('widenedReduce')),
     ...optional(
       'fuseElementwise',
       (graph) => fuseElementwise(graph, target.elementwiseComposites),

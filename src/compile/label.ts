@@ -11,7 +11,7 @@ export function labelOf(node: Node): string {
 /** A group is named by what it does, as far as that fits: `elementwise(multiply, add, tanh)`. */
 function describeComposite(node: Node<'composite'>): string {
   const { name } = node.attributes
-  if (name !== 'elementwise' && name !== 'dotEpilogue') return name
+  if (name !== 'elementwise' && name !== 'dotEpilogue' && name !== 'widenedReduce') return name
   const inside = node
     .decomposition!.nodes.filter(
       ({ operation }) => operation !== 'parameter' && operation !== 'constant' && operation !== 'broadcastInDim',

@@ -15,11 +15,14 @@ export const passNames = [
   'foldConstants', // what depends on small constants alone
   'commonSubexpressions', // the same is computed once
   'foldTransposes', // products and sums read transposed operands as they lie
+  'scatterIntoSums', // what is scattered over zeros and added to something is scattered over that
   'maskByResult', // ReLU's derivative asks ReLU's result
   'fuseBatchNorm', // batch norm with ReLU and pooling after it
+  'guardUpdates', // an optimiser's update keeps the old state itself where a step went wrong
   'bfloat16', // products in bf16, where `precision` asks for it
   'roundAtSource', // what is only rounded to bf16 is written in bf16
   'fuseProducts', // bias, residual and activation into products
+  'fuseReductions', // sums of bf16 in f32, with no f32 copy
   'fuseElementwise', // elementwise groups
   'schedule', // an order that keeps little alive
   'views', // strided views for engines that read them

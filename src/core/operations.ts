@@ -101,6 +101,8 @@ export interface CompositeAttributes {
   elementwise: NoAttributes
   /** A product with what follows it (bias, activation), made by the fusion pass. */
   dotEpilogue: NoAttributes
+  /** A reduction of a bf16 operand in f32, made by the fusion pass: (x) -> reduce(convert(x)). */
+  widenedReduce: NoAttributes
   /** (x) -> erf(x). */
   erf: NoAttributes
   /** (x) -> gelu(x). */
@@ -142,6 +144,18 @@ export interface CompositeAttributes {
   attention: { readonly causal: boolean; readonly scale: number; readonly masked: boolean }
   /** (dout, query, key, value, mask if `masked`, out, logSumExp) -> (dquery, dkey, dvalue). */
   attentionGradient: { readonly causal: boolean; readonly scale: number; readonly masked: boolean }
+  /**
+   * (parameter, gradient, mean, variance, kept f32[], learning rate f32[], corrections of mean and variance f32[], and if
+   * `guarded` a condition bool[]) -> new (parameter, mean, variance), or the old ones where the condition is false.
+   */
+  adamUpdate: {
+    readonly beta1: number
+    readonly beta2: number
+    readonly epsilon: number
+    /** What of the parameter is added to its gradient. */
+    readonly coupledDecay: number
+    readonly guarded: boolean
+  }
   /** (dy, x, y = max pool of x) -> dx; of several largest in a window the first gets it all. */
   maxPoolGradient: Omit<ReduceWindowAttributes, 'kind'>
   /**

@@ -1,8 +1,10 @@
 /** Optimisers that scale each element's step by what its gradients have been: Adam, AdamW, Lion. */
 import type { AnyTensor } from '../graph/tensor.js'
 import { checkOptions, ranges } from '../graph/checkOptions.js'
-import { add, divide, expm1, multiply, negate, sign, sqrt, square, subtract } from '../ops/elementwise.js'
-import { matricesOnly, type Optimizer, type OptimizerOptions, type UpdateContext } from './optimizer.js'
+import { adamUpdate } from '../ops/composites/adam.js'
+import { scalar } from '../ops/lift.js'
+import { add, expm1, multiply, negate, sign, subtract } from '../ops/elementwise.js'
+import { matricesOnly, type Optimizer, type OptimizerOptions } from './optimizer.js'
 import { asSchedule } from './schedule.js'
 
 export interface AdamOptions extends OptimizerOptions {
@@ -17,27 +19,6 @@ export interface AdamOptions extends OptimizerOptions {
 /** 1 - βᵗ, as -expm1(t log β): the subtraction of two nearly equal numbers would cost half the digits. */
 function biasCorrection(beta: number, step: AnyTensor): AnyTensor {
   return negate(expm1(multiply(step, Math.log(beta))))
-}
-
-interface Moments {
-  readonly mean: AnyTensor
-  readonly variance: AnyTensor
-  /** What the parameter moves by, apart from the learning rate. */
-  readonly direction: AnyTensor
-}
-
-/** m = β₁ m + (1 - β₁) g; v = β₂ v + (1 - β₂) g²; direction = (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε). */
-function moments(gradient: AnyTensor, { slots, step }: UpdateContext, { beta1, beta2, epsilon }: Betas): Moments {
-  const mean = add(multiply(slots.mean, beta1), multiply(gradient, 1 - beta1))
-  const variance = add(multiply(slots.variance, beta2), multiply(square(gradient), 1 - beta2))
-  const spread = add(divide(sqrt(variance), sqrt(biasCorrection(beta2, step))), epsilon)
-  return { mean, variance, direction: divide(divide(mean, biasCorrection(beta1, step)), spread) }
-}
-
-interface Betas {
-  readonly beta1: number
-  readonly beta2: number
-  readonly epsilon: number
 }
 
 function adamFamily(kind: 'adam' | 'adamw', defaultDecay: number, options: AdamOptions): Optimizer {
@@ -65,14 +46,24 @@ function adamFamily(kind: 'adam' | 'adamw', defaultDecay: number, options: AdamO
     decay,
     slots: ['mean', 'variance'],
     fullBatch: false,
-    update: (context) => {
-      const { parameter, gradient, learningRate: rate, decays } = context
+    update: ({ parameter, gradient, slots, learningRate: rate, step, decays }) => {
       const applies = decays && weightDecay !== 0
-      const coupled = applies && kind === 'adam' ? add(gradient, multiply(parameter, weightDecay)) : gradient
-      const { mean, variance, direction } = moments(coupled, context, { beta1, beta2, epsilon })
-      const kept =
-        applies && kind === 'adamw' ? multiply(parameter, subtract(1, multiply(rate, weightDecay))) : parameter
-      return { parameter: subtract(kept, multiply(direction, rate)), slots: { mean, variance } }
+      const kept = applies && kind === 'adamw' ? subtract(1, multiply(rate, weightDecay)) : scalar(1, 'f32')
+      const coupledDecay = applies && kind === 'adam' ? weightDecay : 0
+      const { mean, variance } = slots
+      const [meanCorrection, varianceCorrection] = [biasCorrection(beta1, step), biasCorrection(beta2, step)]
+      const operands = {
+        parameter,
+        gradient,
+        mean,
+        variance,
+        kept,
+        learningRate: rate,
+        meanCorrection,
+        varianceCorrection,
+      }
+      const next = adamUpdate(operands, { beta1, beta2, epsilon, coupledDecay })
+      return { parameter: next.parameter, slots: { mean: next.mean, variance: next.variance } }
     },
   }
 }

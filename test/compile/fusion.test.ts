@@ -4,7 +4,8 @@ import type { CompositeCall } from '../../src/core/operations.js'
 import { fuseElementwise } from '../../src/compile/passes/fuseElementwise.js'
 import type { CompiledProgram } from '../../src/compile/index.js'
 import { gradients } from '../../src/autodiff/index.js'
-import { verify } from '../../src/graph/index.js'
+import type { Shape } from '../../src/core/shape.js'
+import { verify, type AnyTensor, type Tensor } from '../../src/graph/index.js'
 import * as ops from '../../src/ops/index.js'
 import { assertSameAsPlain, compileFor, fusing, graphOf } from './support.js'
 
@@ -145,4 +146,51 @@ test('fusing is switched off by name', () => {
     compileFor(fusing, graph, { disabledPasses: new Set(['fuseElementwise', 'fuseProducts']) }),
   )
   assert.deepEqual(names, ['exponential', 'tanh', 'dotGeneral', 'broadcastInDim', 'add'])
+})
+
+test('what is scattered over zeros and added is scattered over the other side', async () => {
+  const graph = graphOf([matrix, { shape: [5, 4] }], (table, x) => {
+    const indices = ops.constant([1, 3, 1, 0, 2], [5], 'i32')
+    const both = ops.multiply(ops.takeRows(table, indices), ops.matmul(x, table as never))
+    return gradients(ops.sum(ops.square(both)), [table])
+  })
+  const compiled = await assertSameAsPlain(graph, fusing)
+  const isZero = (name: string): boolean => name === 'broadcastInDim'
+  assert.equal(instructionsOf(compiled).filter((name) => name === 'scatter').length, 1)
+  assert.ok(!instructionsOf(compiled).some(isZero))
+  const without = await assertSameAsPlain(graph, fusing, { disabledPasses: new Set(['scatterIntoSums']) })
+  assert.ok(instructionsOf(without).some(isZero))
+})
+
+test("an optimiser's update chooses between new and old itself", async () => {
+  const scalar = { shape: [] }
+  const inputs = [matrix, matrix, matrix, matrix, scalar, { shape: [], dtype: 'bool' as const }]
+  const graph = graphOf(inputs, (parameter, gradient, mean, variance, rate, isFine) => {
+    const scalars = { kept: rate, learningRate: rate, meanCorrection: ops.exp(rate), varianceCorrection: ops.exp(rate) }
+    const operands = { parameter, gradient, mean, variance: ops.square(variance), ...scalars }
+    const next = ops.adamUpdate(operands, { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, coupledDecay: 0 })
+    const choose = (fresh: AnyTensor, old: AnyTensor): AnyTensor =>
+      ops.where(isFine as Tensor<Shape, 'bool'>, fresh, old)
+    return [choose(next.parameter, parameter), choose(next.mean, mean), choose(next.variance, operands.variance)]
+  })
+  const target = { ...fusing, composites: new Set([...fusing.composites, 'adamUpdate' as const]) }
+  const compiled = await assertSameAsPlain(graph, target)
+  assert.deepEqual(
+    instructionsOf(compiled).filter((name) => name === 'select' || name === 'adamUpdate'),
+    ['adamUpdate'],
+  )
+  const without = await assertSameAsPlain(graph, target, { disabledPasses: new Set(['guardUpdates']) })
+  assert.ok(instructionsOf(without).length > instructionsOf(compiled).length)
+})
+
+test('a sum of bf16 in f32 reads bf16, unless the f32 copy is there anyway', async () => {
+  const target = { ...fusing, composites: new Set([...fusing.composites, 'widenedReduce' as const]) }
+  const inputs = [{ shape: [8, 6], dtype: 'bf16' as const }]
+  const widened = (x: AnyTensor): AnyTensor => ops.convert(x, 'f32') as AnyTensor
+  const alone = graphOf(inputs, (x) => [ops.sum(widened(x), 0)])
+  assert.deepEqual(instructionsOf(await assertSameAsPlain(alone, target)), ['widenedReduce'])
+  const disabledPasses = new Set(['fuseReductions'] as const)
+  assert.deepEqual(instructionsOf(await assertSameAsPlain(alone, target, { disabledPasses })), ['convert', 'reduce'])
+  const shared = graphOf(inputs, (x) => [ops.sum(widened(x), 0), widened(x)])
+  assert.deepEqual(instructionsOf(await assertSameAsPlain(shared, target)), ['convert', 'reduce'])
 })

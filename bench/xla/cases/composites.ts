@@ -48,7 +48,7 @@ function backward(name: string, specs: readonly InputSpec[], f: Forward, numDiff
 
 /** A composite of the fusion passes' making, with a body given operation by operation. */
 function grouped(
-  name: 'elementwise' | 'dotEpilogue',
+  name: 'elementwise' | 'dotEpilogue' | 'widenedReduce',
   specs: readonly InputSpec[],
   body: (builder: GraphBuilder, inputs: readonly Value[]) => readonly Value[],
 ): Case {
@@ -85,6 +85,7 @@ const rows = input([3, 4, 10])
 const normImages = input([2, 3, 4, 10])
 const channel = input([10], 'f32', 0.5, 1.5)
 const shift = input([10])
+const rate = input([], 'f32', 0.1, 1)
 const heads = (length: number, numHeads = 4): InputSpec => input([2, length, numHeads, 8])
 const indices = (numClasses: number): InputSpec => input([7], 'i32', 0, numClasses - 1)
 const asTargets = (tensor: AnyTensor): Tensor<Shape, 'i32'> => tensor as Tensor<Shape, 'i32'>
@@ -167,6 +168,11 @@ export const compositeCases: { readonly [N in CompositeName]: () => Case[] } = {
       return builder.add('tanh', [...builder.add('add', [product, repeated], {})], {})
     }),
   ],
+  widenedReduce: () => [
+    grouped('widenedReduce', [input([6, 5], 'bf16')], (builder, [x]) =>
+      builder.add('reduce', [...builder.add('convert', [x], { dtype: 'f32' })], { kind: 'add', dims: [0] }),
+    ),
+  ],
   erf: () => [
     forward('erf', [input([200], 'f32', -7, 7)], (x) => ops.erf(x)),
     forward('erf f64', [input([200], 'f64', -7, 7)], (x) => ops.erf(x)),
@@ -227,6 +233,14 @@ export const compositeCases: { readonly [N in CompositeName]: () => Case[] } = {
     ),
   attention: () => attentions.map(({ note, specs, f }) => forward(`attention ${note}`, specs, f)),
   attentionGradient: () => attentions.map(({ note, specs, f }) => backward(`attentionGradient ${note}`, specs, f, 3)),
+  adamUpdate: () => [
+    traced('adamUpdate', [rows, rows, rows, input([3, 4, 10], 'f32', 0, 1), rate, rate, rate, rate], (...operands) => {
+      const [parameter, gradient, mean, variance, kept, learningRate, meanCorrection, varianceCorrection] = operands
+      const scalars = { kept, learningRate, meanCorrection, varianceCorrection }
+      const options = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, coupledDecay: 0.1 }
+      return { ...ops.adamUpdate({ parameter, gradient, mean, variance, ...scalars }, options) }
+    }),
+  ],
   maxPoolGradient: () => pools.map((f, index) => backward(`maxPoolGradient ${index}`, [images], f)),
   linearGradient: () =>
     linearModels.map((model) =>

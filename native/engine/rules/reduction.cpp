@@ -51,19 +51,31 @@ onednn::Pooling poolingOf(const View& source, const View& result, const Window& 
           spatial(w.high)};
 }
 
-}  // namespace
-
-bool reduce(Builder& builder, const Step& step) {
-  const View& source = step.inputs[0];
-  const View& result = step.outputs[0];
+// `attributes` are a reduction's.
+bool addReduce(Builder& builder, const View& source, const View& result, const Data& attributes) {
   const kernels::ReducePlan plan = kernels::planReduce(
-      combineNamed(step.attributes["kind"].text()), source.dtype, result.dtype, toKernelDims(source.shape),
-      toKernelDims(source.strides), toKernelDims(step.attributes["dims"].integers()));
+      combineNamed(attributes["kind"].text()), source.dtype, result.dtype, toKernelDims(source.shape),
+      toKernelDims(source.strides), toKernelDims(attributes["dims"].integers()));
   void* scratch = plan.scratchBytes > 0 ? builder.scratch.take(plan.scratchBytes) : nullptr;
   builder.add([run = builder.kernels.reduce, plan, from = source.data, to = result.data, scratch] {
     run(plan, from, nullptr, to, scratch);
   });
   return true;
+}
+
+}  // namespace
+
+bool reduce(Builder& builder, const Step& step) {
+  return addReduce(builder, step.inputs[0], step.outputs[0], step.attributes);
+}
+
+// A conversion from bf16 to f32 and the reduction of that: the kernel reads bf16 and combines in f32 anyway.
+bool widenedReduce(Builder& builder, const Step& step) {
+  for (const Instruction& instruction : step.body->instructions) {
+    if (instruction.operation != "reduce") continue;
+    return addReduce(builder, step.inputs[0], step.outputs[0], instruction.attributes);
+  }
+  return false;
 }
 
 bool reduceWindow(Builder& builder, const Step& step) {

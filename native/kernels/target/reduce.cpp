@@ -31,6 +31,7 @@ struct Reduction {
   using Total = typename TotalOf<T>::type;
   using V = VectorFor<T>;
   static constexpr int width = lanesOf<T>;
+  using Totals = Vector<Total, width>;
 
   static Total neutral() { return static_cast<Total>(Operation::template neutral<T>()); }
 
@@ -118,11 +119,13 @@ struct Reduction {
 
   /// Adds rows [from, to) to a tile of columns held in the cache: four rows at a time, 128 before the totals take over.
   static void reduceTile(const ReducePlan& plan, const Source* source, int64_t from, int64_t to, int64_t columns, Total* totals) {
+    static_assert(reduceTileColumns % width == 0, "what is beyond the columns of a tile is still in its arrays");
     alignas(64) T partial[reduceTileColumns];
-    for (int64_t c = 0; c < columns; c++) totals[c] = neutral();
+    const V start = V{} + Operation::template neutral<T>();
+    for (int64_t c = 0; c < columns; c += width) storeAs<Totals>(totals + c, __builtin_convertvector(start, Totals));
     for (int64_t block = from; block < to; block += 128) {
       const int64_t end = smaller<int64_t>(block + 128, to);
-      for (int64_t c = 0; c < columns; c++) partial[c] = Operation::template neutral<T>();
+      for (int64_t c = 0; c < columns; c += width) storeAs<V>(partial + c, start);
       int64_t row = block;
       for (; row + 4 <= end; row += 4) {
         const Source* p[4];
@@ -141,9 +144,16 @@ struct Reduction {
       }
       for (; row < end; row++) {
         const Source* p = source + reducedOffset(plan, row);
-        for (int64_t c = 0; c < columns; c++) partial[c] = Operation::apply(partial[c], Operation::prepare(loadElement(p + c)));
+        int64_t c = 0;
+        for (; c + width <= columns; c += width) {
+          storeAs<V>(partial + c, Operation::apply(loadAs<V>(partial + c), Operation::prepare(loadVector(p + c))));
+        }
+        for (; c < columns; c++) partial[c] = Operation::apply(partial[c], Operation::prepare(loadElement(p + c)));
       }
-      for (int64_t c = 0; c < columns; c++) totals[c] = Operation::apply(totals[c], static_cast<Total>(partial[c]));
+      for (int64_t c = 0; c < columns; c += width) {
+        const Totals sums = __builtin_convertvector(loadAs<V>(partial + c), Totals);
+        storeAs<Totals>(totals + c, Operation::apply(loadAs<Totals>(totals + c), sums));
+      }
     }
   }
 
@@ -155,21 +165,35 @@ struct Reduction {
       const int64_t column = tile * reduceTileColumns, count = smaller(reduceTileColumns, plan.innerSize - column);
       const int64_t from = chunk * plan.chunkSize, to = smaller(from + plan.chunkSize, plan.numReduced);
       const int64_t index = kept * plan.innerSize + column;
-      Total totals[reduceTileColumns];
+      alignas(64) Total totals[reduceTileColumns];
       reduceTile(plan, source + keptOffset(plan, kept) + column, from, to, count, totals);
-      for (int64_t c = 0; c < count; c++) {
-        if (plan.numChunks == 1) {
-          storeResult(plan, totals[c], initial, result, index + c);
-        } else {
-          scratch[chunk * numResults + index + c] = totals[c];
-        }
+      if (plan.numChunks > 1) {
+        std::memcpy(scratch + chunk * numResults + index, totals, static_cast<size_t>(count) * sizeof(Total));
+      } else {
+        for (int64_t c = 0; c < count; c++) storeResult(plan, totals[c], initial, result, index + c);
       }
     });
-    if (plan.numChunks == 1) return;
-    parallelFor(isWorthThreads(plan.numChunks * numResults * 2), numResults, [&](int64_t index) {
-      Total total = neutral();
-      for (int64_t chunk = 0; chunk < plan.numChunks; chunk++) total = Operation::apply(total, scratch[chunk * numResults + index]);
-      storeResult(plan, total, initial, result, index);
+    if (plan.numChunks > 1) joinChunks(plan, initial, result, numResults, scratch);
+  }
+
+  /// Combines the chunks' totals of each result in order, a vector of results at a time.
+  static void joinChunks(const ReducePlan& plan, const void* initial, void* result, int64_t numResults, const Total* scratch) {
+    parallelFor(isWorthThreads(plan.numChunks * numResults * 2), ceilDiv(numResults, width), [&](int64_t task) {
+      const int64_t index = task * width, count = smaller<int64_t>(width, numResults - index);
+      alignas(64) Total totals[width];
+      for (int c = 0; c < width; c++) totals[c] = neutral();
+      if (count == width) {
+        Totals all = loadAs<Totals>(totals);
+        for (int64_t chunk = 0; chunk < plan.numChunks; chunk++) {
+          all = Operation::apply(all, loadAs<Totals>(scratch + chunk * numResults + index));
+        }
+        storeAs<Totals>(totals, all);
+      } else {
+        for (int64_t chunk = 0; chunk < plan.numChunks; chunk++) {
+          for (int64_t c = 0; c < count; c++) totals[c] = Operation::apply(totals[c], scratch[chunk * numResults + index + c]);
+        }
+      }
+      for (int64_t c = 0; c < count; c++) storeResult(plan, totals[c], initial, result, index + c);
     });
   }
 

@@ -47,6 +47,7 @@ void linearGradient(const LinearModelPlan& plan, const float* features, const vo
 void linearDescent(const LinearModelPlan& plan, const float* features, const void* targets, const int32_t* order, const float* rates,
                    const float* weights, float intercept, float* newWeights, float* newIntercept, float* losses, void* scratch);
 void matmul(const MatmulPlan& plan, const void* a, const void* b, void* c);
+void adam(const AdamPlan& plan, const AdamOperands& operands, const AdamResults& results);
 
 /// In the order of `KernelTable`.
 const KernelTable& kernelTable() {
@@ -81,6 +82,7 @@ const KernelTable& kernelTable() {
       linearGradient,
       linearDescent,
       matmul,
+      adam,
   };
   return table;
 }

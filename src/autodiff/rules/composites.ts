@@ -40,6 +40,7 @@ const compositeRules: { readonly [N in CompositeName]: CompositeRule<N> } = {
   },
   elementwise: throughDecomposition,
   dotEpilogue: throughDecomposition,
+  widenedReduce: throughDecomposition,
   // y = erf(x): dy 2/√π exp(-x²)
   erf: ({ dy, inputs: [x] }) => [multiply(dy, multiply(exp(negate(square(x))), 2 / Math.sqrt(Math.PI)))],
   gelu: ({ dy, inputs: [x], attributes }) => [geluGradient(dy, x, attributes.approximate)],
@@ -72,6 +73,7 @@ const compositeRules: { readonly [N in CompositeName]: CompositeRule<N> } = {
     return attentionGradient({ dout: dy, query, key, value, mask, out, logSumExp }, attributes)
   }),
   attentionGradient: throughDecomposition,
+  adamUpdate: throughDecomposition,
   maxPoolGradient: throughDecomposition,
   linearGradient: throughDecomposition,
   linearDescent: throughDecomposition,

@@ -5,7 +5,7 @@
 import { dtypes } from '../../core/dtype.js'
 import { isElementwise } from '../../core/operations.js'
 import { sameShape } from '../../core/shape.js'
-import type { CompositeCall } from '../../core/operations.js'
+import type { CompositeCall, CompositeName } from '../../core/operations.js'
 import type { Draft, DraftInstruction, DraftValue } from './draft.js'
 import type { Lifetimes } from './liveness.js'
 
@@ -86,11 +86,14 @@ function shareInPlace(draft: Draft, instruction: DraftInstruction, position: num
   }
 }
 
+/** Composites that work element by element. */
+const inPlaceComposites: ReadonlySet<CompositeName> = new Set(['elementwise', 'adamUpdate'])
+
 function worksInPlace({ operation, attributes }: DraftInstruction): boolean {
   return (
     isElementwise(operation) ||
     operation === 'scatter' ||
-    (operation === 'composite' && (attributes as CompositeCall).name === 'elementwise')
+    (operation === 'composite' && inPlaceComposites.has((attributes as CompositeCall).name))
   )
 }
 

@@ -38,7 +38,7 @@ const commutative: ReadonlySet<OperationName> = new Set<OperationName>([
 ])
 
 /** Composites whose name doesn't say what they compute. */
-const namedByContents: ReadonlySet<string> = new Set(['elementwise', 'dotEpilogue', 'remat'])
+const namedByContents: ReadonlySet<string> = new Set(['elementwise', 'dotEpilogue', 'widenedReduce', 'remat'])
 
 /** Text that two nodes share exactly if they compute the same. */
 class ExpressionKeys {

@@ -18,7 +18,7 @@ import { eliminateDeadCode } from './deadCode.js'
 import { Heap } from './heap.js'
 
 export interface Group {
-  readonly name: 'elementwise' | 'dotEpilogue'
+  readonly name: 'elementwise' | 'dotEpilogue' | 'widenedReduce'
   /** In the graph's order. */
   readonly members: readonly Node[]
 }

@@ -18,6 +18,7 @@ import { fromAddon, loadAddon, type NativeAddonEngine, type NativeMemory, type N
 const composites: ReadonlySet<CompositeName> = new Set([
   'elementwise',
   'dotEpilogue',
+  'widenedReduce',
   'erf',
   'gelu',
   'geluGradient',
@@ -35,6 +36,7 @@ const composites: ReadonlySet<CompositeName> = new Set([
   'softmaxCrossEntropyGradient',
   'attention',
   'attentionGradient',
+  'adamUpdate',
   'maxPoolGradient',
   'linearGradient',
   'linearDescent',
@@ -46,7 +48,8 @@ const stridedInputs: ReadonlySet<InstructionOperation | CompositeName> = new Set
   'logistic', 'sine', 'cosine', 'floor', 'ceil', 'roundNearestEven', 'isFinite', 'not', 'convert', 'bitcastConvert',
   'add', 'subtract', 'multiply', 'divide', 'remainder', 'power', 'maximum', 'minimum', 'atan2', 'and', 'or', 'xor',
   'shiftLeft', 'shiftRightLogical', 'shiftRightArithmetic', 'compare', 'select', 'broadcastInDim', 'reshape', 'transpose',
-  'slice', 'concatenate', 'pad', 'reverse', 'dotGeneral', 'convolution', 'reduce', 'elementwise', 'dotEpilogue', 'erf',
+  'slice', 'concatenate', 'pad', 'reverse', 'dotGeneral', 'convolution', 'reduce', 'elementwise', 'dotEpilogue',
+  'widenedReduce', 'erf',
   'attention', 'attentionGradient', 'softmaxCrossEntropy', 'softmaxCrossEntropyGradient',
 ]) // prettier-ignore
 

@@ -7,6 +7,7 @@ import type { CompositeName, ReduceWindowAttributes } from '../../../src/core/op
 import type { Shape, TensorData } from '../../../src/core/shape.js'
 import { tensorOf, type AnyTensor, type Tensor } from '../../../src/graph/index.js'
 import * as ops from '../../../src/ops/index.js'
+import { adamOf } from '../../engines/support/composites.js'
 import { bool, i32, randomTensor } from '../../engines/support/data.js'
 import { random, real, type Derivative, type Derivatives } from '../support/cases.js'
 import type { Body, GradientCase } from '../support/gradients.js'
@@ -172,6 +173,11 @@ const groups = {
       return ops.batchNormGradient(ops.where(isPositive, dy, 0), x, w, m, v, epsilon)
     }),
   },
+  widenedReduce: {
+    what: 'sums over rows',
+    operands: [random('grouped', [3, 4])],
+    body: (x) => ops.composite('widenedReduce', {}, [x], (rows) => [ops.sum(rows, 0) as AnyTensor]),
+  },
 } satisfies Record<string, GradientCase> // prettier-ignore
 
 const recomputed: GradientCase = {
@@ -196,6 +202,7 @@ export const compositeDerivatives: Derivatives<CompositeName> = {
   remat: real([recomputed]),
   elementwise: real([groups.elementwise]),
   dotEpilogue: real([groups.dotEpilogue]),
+  widenedReduce: real([groups.widenedReduce]),
   // From -5.2 to 5.2: each of the three ranges on both sides.
   erf: real([
     ...overRows(({ x }) => [x], (x) => ops.erf(x) as AnyTensor, [], few),
@@ -230,6 +237,7 @@ export const compositeDerivatives: Derivatives<CompositeName> = {
     ...blindCases.map((heads) => ({ what: `rows that see nothing: ${whatOf(heads)}`, operands: headOperands(heads), body: attentionOf(heads) })),
   ]),
   attentionGradient: real(headCases.map(attentionGradientCase)),
+  adamUpdate: real(overRows(({ x }) => [x, x, x, x, [], [], [], []], (...operands) => adamOf(operands, 0.1), [3, 4, 5, 6, 7])),
   maxPoolGradient: real(poolGradients),
   linearGradient: real(linearModels.map((model): GradientCase => ({
     what: model,

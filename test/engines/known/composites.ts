@@ -5,7 +5,7 @@
 import type { TensorData } from '../../../src/core/shape.js'
 import type { Tensor } from '../../../src/graph/index.js'
 import * as ops from '../../../src/ops/index.js'
-import type { CompositeBody, KernelComposite } from '../support/composites.js'
+import { adamOf, type CompositeBody, type KernelComposite } from '../support/composites.js'
 import { bool, f32, i32 } from '../support/data.js'
 
 export interface KnownComposite {
@@ -71,6 +71,27 @@ const descentOf =
     ops.linearDescent(model, { features, targets }, order as Targets, rates, { weights, intercept }, hasIntercept)
 
 export const knownComposites: { readonly [C in KernelComposite]: readonly KnownComposite[] } = {
+  adamUpdate: [
+    {
+      // m = 0.1 g, v = 0.05 g², each corrected by what it began with: a step of the rate, against the gradient's sign.
+      what: 'first step is the learning rate, whatever the gradient',
+      operands: [
+        f32([1, 2, 3]),
+        f32([4, -0.5, 100]),
+        f32([0, 0, 0]),
+        f32([0, 0, 0]),
+        ...[0.5, 0.25, 0.1, 0.05].map((value) => f32([value], [])),
+      ],
+      body: (...operands) => adamOf(operands, 0),
+      results: [f32([0.25, 1.25, 1.25]), f32([0.4, -0.05, 10]), f32([0.8, 0.0125, 500])],
+    },
+    {
+      what: 'with the decay in the gradient',
+      operands: [f32([8]), f32([2]), f32([3]), f32([15.2 / 0.95]), ...[1, 1, 1, 1].map((value) => f32([value], []))],
+      body: (...operands) => adamOf(operands, 0.25),
+      results: [f32([7.225]), f32([3.1]), f32([16])],
+    },
+  ],
   erf: [
     {
       what: 'table values',

@@ -2,7 +2,7 @@
 import { tensorType, type Shape, type TensorData, type TensorType } from '../../../src/core/shape.js'
 import type { Tensor } from '../../../src/graph/index.js'
 import * as ops from '../../../src/ops/index.js'
-import type { CompositeBody, KernelComposite } from '../support/composites.js'
+import { adamOf, type CompositeBody, type KernelComposite } from '../support/composites.js'
 import { randomTensor, tensorFrom, type Range } from '../support/data.js'
 
 export interface RandomComposite {
@@ -176,7 +176,23 @@ function linearDescentCases(model: LinearModel): RandomComposite[] {
   )
 } // prettier-ignore
 
+/** Parameters of some sizes; a condition would be no operand of the public function's. */
+const adamUpdates: readonly RandomComposite[] = [[0], [1], [33], [70, 130]].flatMap((shape) =>
+  [0, 0.1].map((coupledDecay): RandomComposite => {
+    const what = `[${shape}], coupled decay ${coupledDecay}`
+    const tensors = ['parameter', 'gradient', 'mean'].map((name) => randomTensor(`${name} ${what}`, f32(shape)))
+    const squares = randomTensor(`variance ${what}`, f32(shape), variance)
+    const scalars = [0.999, 0.01, 0.1, 0.05].map((value) => tensorFrom('f32', [], [value]))
+    return {
+      what,
+      operands: [...tensors, squares, ...scalars],
+      body: (...operands) => adamOf(operands, coupledDecay),
+    }
+  }),
+) // prettier-ignore
+
 export const randomComposites: { readonly [C in KernelComposite]: readonly RandomComposite[] } = {
+  adamUpdate: adamUpdates,
   erf: overRows('erf', (x) => [x], (x) => ops.erf(x)),
   gelu: (['tanh', 'none'] as const).flatMap((form) => overRows('gelu', (x) => [x], (x) => ops.gelu(x, form))),
   geluGradient: (['tanh', 'none'] as const).flatMap((form) => overRows('geluGradient', (x) => [x, x], (dy, x) => ops.geluGradient(dy, x, form))),

@@ -3,11 +3,12 @@ import { invariant } from '../../../src/core/errors.js'
 import type { CompositeName } from '../../../src/core/operations.js'
 import type { TensorData } from '../../../src/core/shape.js'
 import { trace, type AnyTensor, type Graph } from '../../../src/graph/index.js'
+import * as ops from '../../../src/ops/index.js'
 
 /** Composites that a public function makes; the others are made, or taken apart, by the compiler. */
 export type KernelComposite = Exclude<
   CompositeName,
-  'stopGradient' | 'remat' | 'elementwise' | 'dotEpilogue' | 'batchNormRelu' | 'batchNormReluGradient'
+  'stopGradient' | 'remat' | 'elementwise' | 'dotEpilogue' | 'widenedReduce' | 'batchNormRelu' | 'batchNormReluGradient'
 >
 
 /** Calls the public function that makes the composite. */
@@ -25,4 +26,14 @@ export function compositeGraph(name: CompositeName, operands: readonly TensorDat
   )
   invariant(node !== undefined, `the case makes a ${name}`)
   return { ...traced, results: node.outputs.map((value, index) => ({ name: `y${index}`, value })) }
+}
+
+/** Adam's update of operands in the composite's order; its new parameter, mean and variance. */
+export function adamOf(operands: readonly AnyTensor[], coupledDecay: number): AnyTensor[] {
+  const [parameter, gradient, mean, variance, kept, learningRate, meanCorrection, varianceCorrection] = operands
+  const next = ops.adamUpdate(
+    { parameter, gradient, mean, variance, kept, learningRate, meanCorrection, varianceCorrection },
+    { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, coupledDecay },
+  )
+  return [next.parameter, next.mean, next.variance]
 }

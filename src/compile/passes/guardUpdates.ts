@@ -1,0 +1,70 @@
+/**
+ * A step that goes wrong keeps the old state: each result of an optimiser's update is followed by a choice between it
+ * and the old value. Where that is all that is done with it, the update is told the condition and chooses itself, so
+ * that new and old go through memory once.
+ */
+import { GraphBuilder, inline, rewrite, type Graph, type Node, type Value } from '../../graph/index.js'
+import { splatScalar } from './constants.js'
+
+/** For each result of an `adamUpdate`, which operand is its old value. */
+const oldValues = [0, 2, 3] as const
+
+export function guardUpdates(graph: Graph): Graph {
+  const guards = findGuards(graph)
+  const guarded = new Map<Node, readonly Value[]>()
+  return rewrite(graph, (node, inputs, builder) => {
+    const update = guards.get(node)
+    if (update === undefined) return undefined
+    let results = guarded.get(update)
+    if (results === undefined) {
+      const copied = inputs[1].node as Node<'composite'>
+      results = guardUpdate(copied, splatScalar(inputs[0])!, builder)
+      guarded.set(update, results)
+    }
+    return [results[update.outputs.indexOf(node.inputs[1])]]
+  })
+}
+
+/** The choices that go into an update, each with that update. */
+function findGuards(graph: Graph): Map<Node, Node> {
+  const readers = new Map<Value, Node[]>()
+  for (const node of graph.nodes) {
+    for (const input of node.inputs) readers.set(input, [...(readers.get(input) ?? []), node])
+  }
+  const results = new Set(graph.results.map(({ value }) => value))
+  const guards = new Map<Node, Node>()
+  for (const node of graph.nodes) {
+    if (node.operation !== 'composite' || node.attributes.name !== 'adamUpdate' || node.attributes.attributes.guarded)
+      continue
+    const choices = node.outputs.map((output, place) => {
+      const [reader, ...others] = readers.get(output) ?? []
+      if (reader === undefined || others.length > 0 || results.has(output)) return undefined
+      return isGuard(reader, output, node.inputs[oldValues[place]]) ? reader : undefined
+    })
+    const conditions = new Set(choices.map((choice) => choice && splatScalar(choice.inputs[0])))
+    if (conditions.has(undefined) || conditions.size !== 1) continue
+    for (const choice of choices) guards.set(choice!, node)
+  }
+  return guards
+}
+
+function isGuard({ operation, inputs }: Node, fresh: Value, old: Value): boolean {
+  return operation === 'select' && inputs[1] === fresh && inputs[2] === old && inputs[0] !== fresh
+}
+
+function guardUpdate(update: Node<'composite'>, condition: Value, builder: GraphBuilder): readonly Value[] {
+  const { attributes, location, decomposition } = update
+  const body = new GraphBuilder('adamUpdate')
+  const inputs = [...update.inputs, condition]
+  const parameters = inputs.map(({ type }, index) => body.parameter(`input${index}`, type, location))
+  const fresh = inline(decomposition!, parameters.slice(0, -1), body)
+  const results = fresh.map((value, place) => {
+    const { shape } = value.type
+    const predicate =
+      shape.length === 0 ? parameters.at(-1)! : body.add('broadcastInDim', [parameters.at(-1)!], { shape, dims: [] })[0]
+    const [chosen] = body.add('select', [predicate, value, parameters[oldValues[place]]], {})
+    return { name: `output${place}`, value: chosen }
+  })
+  const call = { name: 'adamUpdate', attributes: { ...attributes.attributes, guarded: true } } as const
+  return builder.add('composite', inputs, call as never, { decomposition: body.build(results), location })
+}
