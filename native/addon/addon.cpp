@@ -155,10 +155,12 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     });
   }
 
-  // (buffer, from) -> promise
+  // (buffer, from, offset in bytes) -> promise
   Napi::Value write(const Napi::CallbackInfo& info) {
-    return promise(info, [memory = pointerOf<Buffer>(info[0]), from = spanOf(info[1])] {
-      if (from.sizeBytes > 0) std::memcpy(memory->data(), from.data, from.sizeBytes);
+    const auto offsetBytes = static_cast<std::size_t>(info[2].As<Napi::Number>().Int64Value());
+    return promise(info, [memory = pointerOf<Buffer>(info[0]), from = spanOf(info[1]), offsetBytes] {
+      invariant(offsetBytes + from.sizeBytes <= memory->sizeBytes(), "what is written lies in the buffer");
+      if (from.sizeBytes > 0) std::memcpy(memory->data() + offsetBytes, from.data, from.sizeBytes);
       return [](Napi::Env env) { return env.Undefined(); };
     });
   }

@@ -18,6 +18,11 @@ export interface EngineBuffer {
    */
   read(into?: TensorData): Promise<TensorData>
   write(data: TensorData): Promise<void>
+  /**
+   * Writes some rows, dimension 0 counting them, so that what is large need never be on the host at once. Absent where
+   * memory is replaced whole.
+   */
+  writeRows?(firstRow: number, rows: TensorData): Promise<void>
 }
 
 export interface RunOptions {

@@ -25,7 +25,7 @@ export interface NativeAddonEngine {
   describe(): { readonly target: string; readonly threads: number; readonly onednn: string }
   allocate(sizeBytes: number, contents: Uint8Array | undefined): NativeMemory
   read(memory: NativeMemory, into: Uint8Array): Promise<void>
-  write(memory: NativeMemory, from: Uint8Array): Promise<void>
+  write(memory: NativeMemory, from: Uint8Array, offsetBytes: number): Promise<void>
   scratchBytes(instruction: Instruction, inputs: readonly ProgramValue[], outputs: readonly ProgramValue[]): number
   load(program: Program, state: readonly NativeMemory[]): Promise<NativeProgram>
   run(

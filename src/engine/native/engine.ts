@@ -98,7 +98,16 @@ class NativeBuffer implements EngineBuffer {
 
   async write(data: TensorData): Promise<void> {
     checkData('write', this.type, data)
-    await this.addon.write(this.memory, bytesOf(data))
+    await this.addon.write(this.memory, bytesOf(data), 0)
+  }
+
+  async writeRows(firstRow: number, rows: TensorData): Promise<void> {
+    const { dtype, shape } = this.type
+    const [numRows, ...row] = shape
+    const [count] = rows.shape
+    invariant(firstRow + count <= numRows, `rows ${firstRow} to ${firstRow + count} are among ${numRows}`)
+    checkData('writeRows', tensorType(dtype, [count, ...row]), rows)
+    await this.addon.write(this.memory, bytesOf(rows), firstRow * sizeBytes(tensorType(dtype, row)))
   }
 }
 

@@ -80,7 +80,7 @@ export async function fit(file: string, options: FitOptions, observer: FitObserv
   const start = performance.now()
   const { method } = options
   const engine = await openEngine(options.engine, { threads: options.threads }, (message) => observer.told(message))
-  const source = await openTable(file, options)
+  const source = await openTable(file, options, engine)
   try {
     const { design } = source
     const kind = chooseKind(design, options.model)
@@ -111,7 +111,8 @@ export async function fit(file: string, options: FitOptions, observer: FitObserv
   }
 }
 
-function openTable(file: string, options: FitOptions): Promise<TableSource> {
+/** Rows that the engine will hold are not held here as well. */
+function openTable(file: string, options: FitOptions, engine: Engine): Promise<TableSource> {
   const { target, missing, missingValues, categorical, features, exclude, standardize, intercept, model, method } =
     options
   return table(file, {
@@ -125,7 +126,7 @@ function openTable(file: string, options: FitOptions): Promise<TableSource> {
     intercept,
     standardizeTarget: standardize,
     task: model === undefined ? 'auto' : model === 'linear' ? 'regression' : 'classification',
-    ...(method === 'gd' ? { maxBytesInMemory: maxBytesOnHost } : {}),
+    ...(method === 'gd' || engine.composites.has('linearDescent') ? { maxBytesInMemory: maxBytesOnHost } : {}),
   })
 }
 

@@ -3,13 +3,13 @@
  * steps. For models of which the engine knows such an instruction (`linearDescent`), and tables that have room there.
  */
 import { compileGraph } from '../../compile/index.js'
-import { sizeBytes, tensorType, type Shape, type TensorData } from '../../core/shape.js'
+import { tensorType, type Shape, type TensorData } from '../../core/shape.js'
 import type { ShuffledOrder, TableSource } from '../../data/index.js'
 import type { Engine, EngineBuffer, Executable } from '../../engine/engine.js'
 import { trace, type AnyTensor, type NamedType, type Tensor } from '../../graph/index.js'
 import { divide, linearDescent, linearGradient, zeros } from '../../ops/index.js'
-import { availableMemoryBytes } from '../memory.js'
 import { parametersOf, rowTypes, type FitModel } from './model.js'
+import { loadWhole } from './rows.js'
 import type { Rate, StochasticSteps } from './stochastic.js'
 
 /** Rows that an instruction takes, whatever the batch; a step alone may have more. */
@@ -28,13 +28,10 @@ export async function residentSteps(
   parameters: ReadonlyMap<string, EngineBuffer>,
 ): Promise<ResidentSteps | undefined> {
   const { kind, dtype } = model
-  const types = rowTypes(model, source.numSamples)
-  const isKnown = kind !== 'softmax' && dtype === 'f32' && engine.composites.has('linearDescent')
-  const tensors = source.resident?.layout === 'rows' ? source.resident.tensors : undefined
-  const needed = sizeBytes(types.features) + sizeBytes(types.targets)
-  if (!isKnown || tensors === undefined || needed > availableMemoryBytes()) return undefined
-  const state = new Map(parameters)
-  for (const name of ['features', 'targets'] as const) state.set(name, engine.allocate(types[name], tensors[name]))
+  if (kind === 'softmax' || dtype !== 'f32' || !engine.composites.has('linearDescent')) return undefined
+  const rows = await loadWhole(source, model, engine)
+  if (rows === undefined) return undefined
+  const state = new Map([...parameters, ...Object.entries(rows)])
   const perInstruction = Math.max(1, Math.floor(rowsPerInstruction / batchSize))
   const linear = { ...model, kind }
   const load = (steps: number): Promise<Executable> =>
@@ -56,7 +53,10 @@ class ResidentSteps implements StochasticSteps {
   readonly #many: Executable
   readonly #one: Executable
   readonly #loss: Executable
+  // Used again call by call: V8 doesn't see how much memory waits behind small objects.
   readonly #places: readonly Int32Array[]
+  readonly #rates: readonly Float32Array[]
+  readonly #losses: Float32Array
   #turn = 0
 
   constructor(
@@ -77,13 +77,15 @@ class ResidentSteps implements StochasticSteps {
     this.#loss = loss
     this.maxSteps = perInstruction * Math.max(1, Math.floor(rowsPerCall / (perInstruction * batchSize)))
     this.#places = [0, 1].map(() => new Int32Array(this.maxSteps * batchSize))
+    this.#rates = [0, 1].map(() => new Float32Array(this.maxSteps))
+    this.#losses = new Float32Array(this.maxSteps)
   }
 
   prepare(firstStep: number, count: number): () => Promise<ArrayLike<number>> {
     const places = this.#places[this.#turn].subarray(0, count * this.#batchSize)
+    const rates = this.#rates[this.#turn].subarray(0, count)
     this.#turn = 1 - this.#turn
     this.#order.fill(firstStep * this.#batchSize, places)
-    const rates = new Float32Array(count)
     for (let step = 0; step < count; step++) rates[step] = this.#rate(firstStep + step)
     return () => this.#run(places, rates)
   }
@@ -92,7 +94,7 @@ class ResidentSteps implements StochasticSteps {
   async #run(places: Int32Array, rates: Float32Array): Promise<ArrayLike<number>> {
     const count = rates.length
     const whole = count - (count % this.#perInstruction)
-    const losses = new Float32Array(count)
+    const losses = this.#losses.subarray(0, count)
     const parts = [
       { executable: this.#many, steps: this.#perInstruction, begin: 0, end: whole },
       { executable: this.#one, steps: 1, begin: whole, end: count },

@@ -3,7 +3,7 @@
  * never a second copy of the whole table.
  */
 import { TalwegError } from '../../core/errors.js'
-import { numElements, tensorData, type TensorData } from '../../core/shape.js'
+import { numElements, sizeBytes, tensorData, type TensorData } from '../../core/shape.js'
 import { allocateBatch, type Batch, type TableSource } from '../../data/index.js'
 import type { Engine, EngineBuffer } from '../../engine/engine.js'
 import type { NamedType } from '../../graph/index.js'
@@ -36,18 +36,10 @@ export async function loadRows(
   const rowBytes = (model.numFeatures + 1) * (model.dtype === 'f64' ? 8 : 4)
   checkFits(numRows * rowBytes)
   const rowsPerBlock = Math.max(Math.ceil(numRows / maxBlocks), Math.floor(blockBytes / rowBytes), 1)
+  const blockSizes: number[] = []
   const buffers = new Map<string, EngineBuffer>()
   const types: NamedType[] = []
-  const blockSizes: number[] = []
-  // One place for all blocks: V8 would let many of them wait to be collected.
-  const places = allocateBatch(source.element, Math.min(rowsPerBlock, numRows))
-  const all = new Float64Array(Math.min(rowsPerBlock, numRows))
-  for (let first = 0; first < numRows; first += rowsPerBlock) {
-    const size = Math.min(rowsPerBlock, numRows - first)
-    const rows = all.subarray(0, size)
-    for (let row = 0; row < size; row++) rows[row] = indices === undefined ? first + row : indices[first + row]
-    source.gatherSync(rows, places)
-    const batch = feed(model, places, [size])
+  for (const { batch, size } of readBlocks(source, model, rowsPerBlock, indices)) {
     const wanted = rowTypes(model, size)
     for (const part of ['features', 'targets'] as const) {
       const name = `${part}.${blockSizes.length}`
@@ -59,14 +51,60 @@ export async function loadRows(
   return { numRows, blockSizes, buffers, types }
 }
 
-function checkFits(sizeBytes: number): void {
+interface Block {
+  readonly first: number
+  readonly size: number
+  /** In memory that the next block takes over: V8 would let many blocks wait to be collected. */
+  readonly batch: Readonly<Record<string, TensorData>>
+}
+
+function* readBlocks(
+  source: TableSource,
+  model: FitModel,
+  rowsPerBlock: number,
+  indices?: readonly number[],
+): Generator<Block> {
+  const numRows = indices?.length ?? source.numSamples
+  const places = allocateBatch(source.element, Math.min(rowsPerBlock, numRows))
+  const all = new Float64Array(Math.min(rowsPerBlock, numRows))
+  for (let first = 0; first < numRows; first += rowsPerBlock) {
+    const size = Math.min(rowsPerBlock, numRows - first)
+    const rows = all.subarray(0, size)
+    for (let row = 0; row < size; row++) rows[row] = indices === undefined ? first + row : indices[first + row]
+    source.gatherSync(rows, places)
+    yield { first, size, batch: feed(model, places, [size]) }
+  }
+}
+
+/**
+ * All rows as two tensors of the engine's, `features` and `targets`; undefined where it has no memory for them, or none
+ * that is written in parts.
+ */
+export async function loadWhole(
+  source: TableSource,
+  model: FitModel,
+  engine: Engine,
+): Promise<Readonly<Record<'features' | 'targets', EngineBuffer>> | undefined> {
+  const wanted = rowTypes(model, source.numSamples)
+  if (sizeBytes(wanted.features) + sizeBytes(wanted.targets) > availableMemoryBytes()) return undefined
+  const buffers = { features: engine.allocate(wanted.features), targets: engine.allocate(wanted.targets) }
+  if (buffers.features.writeRows === undefined || buffers.targets.writeRows === undefined) return undefined
+  const rowsPerBlock = Math.max(1, Math.floor(blockBytes / 4 / (model.numFeatures + 1)))
+  for (const { first, batch } of readBlocks(source, model, rowsPerBlock)) {
+    await buffers.features.writeRows(first, batch.features)
+    await buffers.targets.writeRows(first, batch.targets)
+  }
+  return buffers
+}
+
+function checkFits(neededBytes: number): void {
   const availableBytes = availableMemoryBytes()
-  if (sizeBytes <= availableBytes) return
+  if (neededBytes <= availableBytes) return
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
   throw new TalwegError({
     code: 'DOES_NOT_FIT',
     operation: 'fit',
-    problem: `gd keeps all rows in memory: they take ${megabytes(sizeBytes)} and ${megabytes(availableBytes)} are free`,
+    problem: `gd keeps all rows in memory: they take ${megabytes(neededBytes)} and ${megabytes(availableBytes)} are free`,
     hint: 'use --method sgd, which reads them from the disk',
   })
 }

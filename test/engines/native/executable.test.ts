@@ -101,6 +101,14 @@ describe('native: findNonFinite', () => {
       weight: [f32([1, 2, 3, 4]), 'next'],
     })
 
+  test('a buffer is written row by row, and not beyond its end', async () => {
+    const buffer = native!.allocate(tensorType('f32', [4, 2]), f32([0, 1, 2, 3, 4, 5, 6, 7], [4, 2]))
+    await buffer.writeRows!(1, f32([10, 11, 12, 13], [2, 2]))
+    assert.deepEqual([...(await buffer.read()).data], [0, 1, 10, 11, 12, 13, 6, 7])
+    await assert.rejects(buffer.writeRows!(3, f32([1, 2, 3, 4], [2, 2])), /rows 3 to 5 are among 4/)
+    await assert.rejects(buffer.writeRows!(0, f32([1, 2, 3], [1, 3])), TalwegError)
+  })
+
   test('names the first instruction and leaves the state as it was', async () => {
     const { executable, buffers } = await make()
     const finding = await executable.findNonFinite({ x: f32([1, 2, 0, 4]) })
