@@ -54,7 +54,20 @@ export function producedBy<O extends OperationName>(value: Value, operation: O):
   return value.node.operation === operation ? (value.node as Node<O>) : undefined
 }
 
-/** For each value, the nodes that read it (once for each time they do), and whether it is a result. */
+/** For each value that is read, the nodes that do, in the graph's order; once for each time. */
+export function findReaders(graph: Graph): Map<Value, Node[]> {
+  const readers = new Map<Value, Node[]>()
+  for (const node of graph.nodes) {
+    for (const input of node.inputs) {
+      const known = readers.get(input)
+      if (known === undefined) readers.set(input, [node])
+      else known.push(node)
+    }
+  }
+  return readers
+}
+
+/** For each value, how often nodes read it, and one more for each result that it is. */
 export function countUses(graph: Graph): Map<Value, number> {
   const uses = new Map<Value, number>()
   const use = (value: Value): void => void uses.set(value, (uses.get(value) ?? 0) + 1)

@@ -1,7 +1,7 @@
-/** Reading constants out of a graph. */
+/** Constants and repeated scalars: reading them out of a graph, and repeating one. */
 import { fromBFloat16Bits } from '../../core/dtype.js'
-import type { TensorData } from '../../core/shape.js'
-import { producedBy, type Value } from '../../graph/index.js'
+import type { Shape, TensorData } from '../../core/shape.js'
+import { producedBy, type GraphBuilder, type Value } from '../../graph/index.js'
 
 export function numberAt({ dtype, data }: TensorData, index: number): number {
   return dtype === 'bf16' ? fromBFloat16Bits(data[index]) : data[index]
@@ -19,4 +19,9 @@ export function splatScalar(value: Value): Value | undefined {
   if (value.type.shape.length === 0) return value
   const broadcast = producedBy(value, 'broadcastInDim')
   return broadcast !== undefined && broadcast.inputs[0].type.shape.length === 0 ? broadcast.inputs[0] : undefined
+}
+
+/** A scalar as a tensor that repeats it. */
+export function repeatScalar(scalar: Value, shape: Shape, builder: GraphBuilder): Value {
+  return shape.length === 0 ? scalar : builder.add('broadcastInDim', [scalar], { shape, dims: [] })[0]
 }

@@ -10,8 +10,8 @@
  */
 import type { CompositeAttributes, CompositeCall, ReduceWindowAttributes } from '../../core/operations.js'
 import { tensorData } from '../../core/shape.js'
-import { GraphBuilder, producedBy, rewrite, type Graph, type Node, type Value } from '../../graph/index.js'
-import { splatNumber } from './constants.js'
+import { findReaders, GraphBuilder, producedBy, rewrite, type Graph, type Node, type Value } from '../../graph/index.js'
+import { repeatScalar, splatNumber } from './constants.js'
 
 type Window = CompositeAttributes['batchNormRelu']['window']
 
@@ -34,6 +34,7 @@ interface GradientChain {
 }
 
 export function fuseBatchNorm(graph: Graph): Graph {
+  if (!graph.nodes.some((node) => callOf(node, 'batchNorm') !== undefined)) return graph
   const readers = new Readers(graph)
   const chains = graph.nodes.flatMap((node) => findChain(node, readers) ?? [])
   if (chains.length === 0) return graph
@@ -44,22 +45,16 @@ export function fuseBatchNorm(graph: Graph): Graph {
 
 /** Who reads a value; whether it is a result. */
 class Readers {
-  private readonly nodes = new Map<Value, Set<Node>>()
+  private readonly nodes: ReadonlyMap<Value, readonly Node[]>
   private readonly results: ReadonlySet<Value>
 
   constructor(graph: Graph) {
+    this.nodes = findReaders(graph)
     this.results = new Set(graph.results.map(({ value }) => value))
-    for (const node of graph.nodes) {
-      for (const input of node.inputs) {
-        const known = this.nodes.get(input)
-        if (known === undefined) this.nodes.set(input, new Set([node]))
-        else known.add(node)
-      }
-    }
   }
 
   of(value: Value): readonly Node[] {
-    return [...(this.nodes.get(value) ?? [])]
+    return this.nodes.get(value) ?? []
   }
 
   /** Whether nobody but these reads the value. */
@@ -244,5 +239,5 @@ function poolBy(pool: Node<'reduceWindow'> | undefined, value: Value, builder: G
 /** A number everywhere, in the type of another value. */
 function splat(number: number, { type }: Value, builder: GraphBuilder): Value {
   const [scalar] = builder.add('constant', [], { value: tensorData(type.dtype, [], [number]) })
-  return builder.add('broadcastInDim', [scalar], { shape: type.shape, dims: [] })[0]
+  return repeatScalar(scalar, type.shape, builder)
 }

@@ -5,7 +5,7 @@
  */
 import { isElementwise, type CompositeName } from '../../core/operations.js'
 import { sameShape, sizeBytes } from '../../core/shape.js'
-import type { Graph, Node, Value } from '../../graph/index.js'
+import { findReaders, type Graph, type Node, type Value } from '../../graph/index.js'
 import { isCopiedInside, outline, type Group } from './outline.js'
 import { UnitOrder } from './unitOrder.js'
 
@@ -33,7 +33,7 @@ export function fuseElementwise(
 class GroupFinder {
   private readonly order: UnitOrder
   /** For each value, the nodes that read it. */
-  private readonly readers = new Map<Value, Node[]>()
+  private readonly readers: ReadonlyMap<Value, readonly Node[]>
   private readonly results: ReadonlySet<Value>
 
   constructor(
@@ -43,13 +43,7 @@ class GroupFinder {
   ) {
     this.order = new UnitOrder(graph)
     this.results = new Set(graph.results.map(({ value }) => value))
-    for (const node of graph.nodes) {
-      for (const input of node.inputs) {
-        const readers = this.readers.get(input)
-        if (readers === undefined) this.readers.set(input, [node])
-        else readers.push(node)
-      }
-    }
+    this.readers = findReaders(graph)
   }
 
   find(): Group[] {

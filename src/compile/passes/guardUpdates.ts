@@ -3,14 +3,16 @@
  * and the old value. Where that is all that is done with it, the update is told the condition and chooses itself, so
  * that new and old go through memory once.
  */
-import { GraphBuilder, inline, rewrite, type Graph, type Node, type Value } from '../../graph/index.js'
-import { splatScalar } from './constants.js'
+import type { CompositeCall } from '../../core/operations.js'
+import { findReaders, GraphBuilder, inline, rewrite, type Graph, type Node, type Value } from '../../graph/index.js'
+import { repeatScalar, splatScalar } from './constants.js'
 
 /** For each result of an `adamUpdate`, which operand is its old value. */
 const oldValues = [0, 2, 3] as const
 
 export function guardUpdates(graph: Graph): Graph {
   const guards = findGuards(graph)
+  if (guards.size === 0) return graph
   const guarded = new Map<Node, readonly Value[]>()
   return rewrite(graph, (node, inputs, builder) => {
     const update = guards.get(node)
@@ -27,10 +29,7 @@ export function guardUpdates(graph: Graph): Graph {
 
 /** The choices that go into an update, each with that update. */
 function findGuards(graph: Graph): Map<Node, Node> {
-  const readers = new Map<Value, Node[]>()
-  for (const node of graph.nodes) {
-    for (const input of node.inputs) readers.set(input, [...(readers.get(input) ?? []), node])
-  }
+  const readers = findReaders(graph)
   const results = new Set(graph.results.map(({ value }) => value))
   const guards = new Map<Node, Node>()
   for (const node of graph.nodes) {
@@ -59,12 +58,11 @@ function guardUpdate(update: Node<'composite'>, condition: Value, builder: Graph
   const parameters = inputs.map(({ type }, index) => body.parameter(`input${index}`, type, location))
   const fresh = inline(decomposition!, parameters.slice(0, -1), body)
   const results = fresh.map((value, place) => {
-    const { shape } = value.type
-    const predicate =
-      shape.length === 0 ? parameters.at(-1)! : body.add('broadcastInDim', [parameters.at(-1)!], { shape, dims: [] })[0]
+    const predicate = repeatScalar(parameters.at(-1)!, value.type.shape, body)
     const [chosen] = body.add('select', [predicate, value, parameters[oldValues[place]]], {})
     return { name: `output${place}`, value: chosen }
   })
-  const call = { name: 'adamUpdate', attributes: { ...attributes.attributes, guarded: true } } as const
-  return builder.add('composite', inputs, call as never, { decomposition: body.build(results), location })
+  const { name, attributes: options } = attributes as CompositeCall<'adamUpdate'>
+  const call: CompositeCall = { name, attributes: { ...options, guarded: true } }
+  return builder.add('composite', inputs, call, { decomposition: body.build(results), location })
 }
