@@ -58,10 +58,11 @@ interface Block {
   readonly batch: Readonly<Record<string, TensorData>>
 }
 
-function* readBlocks(
+/** The rows in blocks of at most `rowsPerBlock`; those of `indices`, or all of them in order. */
+export function* readBlocks(
   source: TableSource,
   model: FitModel,
-  rowsPerBlock: number,
+  rowsPerBlock = Math.max(1, Math.floor(blockBytes / 4 / (model.numFeatures + 1))),
   indices?: readonly number[],
 ): Generator<Block> {
   const numRows = indices?.length ?? source.numSamples
@@ -89,8 +90,7 @@ export async function loadWhole(
   if (sizeBytes(wanted.features) + sizeBytes(wanted.targets) > availableMemoryBytes()) return undefined
   const buffers = { features: engine.allocate(wanted.features), targets: engine.allocate(wanted.targets) }
   if (buffers.features.writeRows === undefined || buffers.targets.writeRows === undefined) return undefined
-  const rowsPerBlock = Math.max(1, Math.floor(blockBytes / 4 / (model.numFeatures + 1)))
-  for (const { first, batch } of readBlocks(source, model, rowsPerBlock)) {
+  for (const { first, batch } of readBlocks(source, model)) {
     await buffers.features.writeRows(first, batch.features)
     await buffers.targets.writeRows(first, batch.targets)
   }

@@ -14,7 +14,7 @@ import { divide, multiply, subtract } from '../../ops/index.js'
 import type { Descent } from './gradientDescent.js'
 import { curvature, parametersOf, rowTypes, sumOfLosses, type FitModel } from './model.js'
 import { residentSteps } from './residentSteps.js'
-import { feed, loadRows } from './rows.js'
+import { feed, loadRows, readBlocks } from './rows.js'
 import { findSpectrum } from './spectrum.js'
 
 export interface StochasticOptions {
@@ -213,23 +213,14 @@ async function meanLoss(
   engine: Engine,
   state: ReadonlyMap<string, EngineBuffer>,
 ): Promise<number> {
-  const { numSamples } = source
-  const blockSize = Math.min(numSamples, Math.max(1, Math.floor(stackBytes / 4 / (model.numFeatures + 1))))
   let sum = 0
-  let executable: Executable | undefined
-  // One place for all blocks: V8 would let many of them wait to be collected.
-  const places = allocateBatch(source.element, blockSize)
-  const indices = new Float64Array(blockSize)
-  for (let first = 0; first < numSamples; first += blockSize) {
-    const count = Math.min(blockSize, numSamples - first)
-    if (executable === undefined || count < blockSize) executable = await loadLoss(model, count, engine, state)
-    const rows = indices.subarray(0, count)
-    for (let row = 0; row < count; row++) rows[row] = first + row
-    source.gatherSync(rows, places)
-    const { loss } = await executable.run(feed(model, places, [count]))
+  let loaded: { readonly size: number; readonly executable: Executable } | undefined
+  for (const { size, batch } of readBlocks(source, model)) {
+    if (loaded?.size !== size) loaded = { size, executable: await loadLoss(model, size, engine, state) }
+    const { loss } = await loaded.executable.run(batch)
     sum += loss.data[0]
   }
-  return sum / numSamples
+  return sum / source.numSamples
 }
 
 function loadLoss(

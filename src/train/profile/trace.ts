@@ -64,7 +64,7 @@ function addSteps(
   before: number,
   describe: Described,
 ): void {
-  const width = describe.length + 3
+  const width = marks.length / steps
   for (let step = 0; step < steps; step++) {
     const at = (mark: number): number => startSeconds + marks[step * width + mark]
     events.push(span(`step ${before + step + 1}`, 'step', engineThread, at(0), at(width - 1), {}))
