@@ -1,5 +1,5 @@
 /** Shapes and tensor types: what a tensor is, apart from its numbers. */
-import { dtypes, type DType, type HostArray } from './dtype.js'
+import { dtypes, fromBFloat16Bits, type DType, type HostArray } from './dtype.js'
 
 export type Shape = readonly number[]
 
@@ -66,6 +66,11 @@ export function formatType({ dtype, shape }: TensorType): string {
 export function normalizeDim(dim: number, rank: number): number | undefined {
   const positive = dim < 0 ? dim + rank : dim
   return Number.isInteger(dim) && positive >= 0 && positive < rank ? positive : undefined
+}
+
+/** An element as a number; bf16 is held as its bits. */
+export function numberAt({ dtype, data }: TensorData, index: number): number {
+  return dtype === 'bf16' ? fromBFloat16Bits(data[index]) : data[index]
 }
 
 export function tensorData(dtype: DType, shape: Shape, values?: ArrayLike<number>): TensorData {

@@ -1,7 +1,7 @@
 /** Data that is in memory already: typed arrays or nested lists of numbers, sample by sample along dimension 0. */
 import { invariant, TalwegError } from '../core/errors.js'
-import { fromBFloat16Bits, isFloat, type DType, type HostArray } from '../core/dtype.js'
-import { formatType, numElements, tensorData, type TensorData } from '../core/shape.js'
+import { isFloat, type DType, type HostArray } from '../core/dtype.js'
+import { formatType, numberAt, numElements, tensorData, type TensorData } from '../core/shape.js'
 import { fingerprint } from './fingerprint.js'
 import {
   gatherRows,
@@ -165,16 +165,16 @@ function toBatch(inputs: Readonly<Record<string, ArrayInput>>): Batch {
 }
 
 /** One pass over the numbers, much quicker than the first one over them that trains. */
-function checkFinite(name: string, { dtype, shape, data }: TensorData): void {
+function checkFinite(name: string, tensor: TensorData): void {
+  const { dtype, shape, data } = tensor
   if (!isFloat(dtype)) return
-  const valueAt = (place: number): number => (dtype === 'bf16' ? fromBFloat16Bits(data[place]) : data[place])
   let index = 0
-  while (index < data.length && Number.isFinite(valueAt(index))) index++
+  while (index < data.length && Number.isFinite(numberAt(tensor, index))) index++
   if (index === data.length) return
   const rowSize = numElements(shape.slice(1))
   const entry = rowSize === 1 ? '' : `, entry ${(index % rowSize) + 1} of ${rowSize}`
   throw invalid(
-    `"${name}" holds ${valueAt(index)} in sample ${Math.floor(index / rowSize) + 1}${entry}`,
+    `"${name}" holds ${numberAt(tensor, index)} in sample ${Math.floor(index / rowSize) + 1}${entry}`,
     'leave the sample out, or put a number in its place',
   )
 }

@@ -1,9 +1,8 @@
 /** `talweg compare`: whether two runs' checkpoints have the same bits, and if not, where they first part. */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { fromBFloat16Bits } from '../../core/dtype.js'
 import { exitCodes, TalwegError } from '../../core/errors.js'
-import { formatType, sameType, type TensorData } from '../../core/shape.js'
+import { formatType, numberAt, sameType, type TensorData } from '../../core/shape.js'
 import { listCheckpoints, loadCheckpoint, type LoadedCheckpoint } from '../../train/checkpoint/index.js'
 import { defineCommand } from '../command.js'
 import { shortPath } from '../output.js'
@@ -119,14 +118,10 @@ function measure(left: TensorData, right: TensorData): TensorDifference {
     if (leftBytes.compare(rightBytes, start, start + size, start, start + size) === 0) continue
     if (index < 0) index = element
     numDifferent++
-    largestDifference = Math.max(largestDifference, Math.abs(valueAt(left, element) - valueAt(right, element)))
+    largestDifference = Math.max(largestDifference, Math.abs(numberAt(left, element) - numberAt(right, element)))
   }
-  const values = [valueAt(left, index), valueAt(right, index)] as const
+  const values = [numberAt(left, index), numberAt(right, index)] as const
   return { numDifferent, numElements: left.data.length, largestDifference, index, values }
-}
-
-function valueAt({ dtype, data }: TensorData, index: number): number {
-  return dtype === 'bf16' ? fromBFloat16Bits(data[index]) : data[index]
 }
 
 function describe(steps: readonly number[], difference: Difference | undefined): string {

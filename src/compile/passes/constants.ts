@@ -1,11 +1,6 @@
 /** Constants and repeated scalars: reading them out of a graph, and repeating one. */
-import { fromBFloat16Bits } from '../../core/dtype.js'
-import type { Shape, TensorData } from '../../core/shape.js'
+import { numberAt, type Shape } from '../../core/shape.js'
 import { producedBy, type GraphBuilder, type Value } from '../../graph/index.js'
-
-export function numberAt({ dtype, data }: TensorData, index: number): number {
-  return dtype === 'bf16' ? fromBFloat16Bits(data[index]) : data[index]
-}
 
 /** The number that a value is everywhere, if it is a constant of that kind (a scalar, or one repeated). */
 export function splatNumber(value: Value): number | undefined {

@@ -4,7 +4,7 @@
  * the list of places that a strided walk visits.
  */
 import { dtypes, fromBFloat16Bits, isFloat, toBFloat16Bits, type DType } from '../../core/dtype.js'
-import { numElements, type Shape, type TensorData, type TensorType } from '../../core/shape.js'
+import { numberAt, numElements, type Shape, type TensorData, type TensorType } from '../../core/shape.js'
 
 export type Numbers = Float64Array | Int32Array | Uint32Array | Uint8Array
 
@@ -22,11 +22,9 @@ export function numbersOf(type: TensorType): Numbers {
 }
 
 /** Elements `[start, start + count)` of host data, as numbers. */
-export function fromHost({ dtype, data }: TensorData, start: number, count: number): Numbers {
-  const numbers = allocateNumbers(dtype, count)
-  for (let i = 0; i < count; i++) {
-    numbers[i] = dtype === 'bf16' ? fromBFloat16Bits(data[start + i]) : data[start + i]
-  }
+export function fromHost(data: TensorData, start: number, count: number): Numbers {
+  const numbers = allocateNumbers(data.dtype, count)
+  for (let i = 0; i < count; i++) numbers[i] = numberAt(data, start + i)
   return numbers
 }
 
