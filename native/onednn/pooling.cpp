@@ -4,8 +4,9 @@ namespace talweg::onednn {
 namespace {
 
 PoolingForward::primitive_desc forwardOf(const Session& session, const Pooling& p, dnnl::prop_kind kind) {
-  return makeDescription<PoolingForward>(session.engine, plannedScratchpad(), kind, dnnl::algorithm::pooling_max, describe(p.input),
-                                         describe(p.output), p.strides, p.window, p.gaps, p.paddingLow, p.paddingHigh);
+  return makeDescription<PoolingForward>(session.engine, plannedScratchpad(), kind, dnnl::algorithm::pooling_max,
+                                         describe(p.input), describe(p.output), p.strides, p.window, p.gaps,
+                                         p.paddingLow, p.paddingHigh);
 }
 
 template <class Description>
@@ -35,8 +36,8 @@ Task preparePoolingGradient(const Session& session, Scratch& scratch, const Pool
     auto sequence = std::make_shared<Sequence>(session);
     const auto forward = forwardOf(session, p, dnnl::prop_kind::forward_training);
     const auto description = makeBackwardDescription<PoolingBackward>(
-        session.engine, plannedScratchpad(), forward, dnnl::algorithm::pooling_max, describe(inputGradient), describe(outputGradient),
-        p.strides, p.window, p.gaps, p.paddingLow, p.paddingHigh);
+        session.engine, plannedScratchpad(), forward, dnnl::algorithm::pooling_max, describe(inputGradient),
+        describe(outputGradient), p.strides, p.window, p.gaps, p.paddingLow, p.paddingHigh);
     if (isReferenceCode(forward) || isReferenceCode(description)) return {};
     const dnnl::memory::desc workspace = description.workspace_desc();
     void* places = scratch.take(workspace.get_size());

@@ -1,13 +1,10 @@
 // Batch norm with ReLU and pooling. Activations are f32 or bf16, statistics and weights f32; anything else is built
 // from the decomposition.
-#include <algorithm>
-
 #include "engine/rules.h"
+#include "engine/rules/operands.h"
 
 namespace talweg::rules {
 namespace {
-
-bool isActivation(const View& view) { return view.dtype == DType::f32 || view.dtype == DType::bf16; }
 
 // x is [..., channels]; where there is a window, [batch, height, width, channels]. Without one all but the last two
 // dimensions are bands.
@@ -27,7 +24,7 @@ kernels::BatchNormReluPlan planOf(const Step& step, const View& x) {
 // Whether activations and the others are of types that the kernels take, with at least one element.
 bool areTaken(const std::vector<View>& views, std::size_t numActivations) {
   for (std::size_t i = 0; i < views.size(); ++i) {
-    if (i < numActivations ? !isActivation(views[i]) : views[i].dtype != DType::f32) return false;
+    if (i < numActivations ? !isActivation(views[i]) : !isSingle(views[i])) return false;
   }
   return views[0].rank() > 0 && views[0].numElements() > 0;
 }

@@ -1,14 +1,9 @@
 // Linear and logistic regression on rows that stay in memory. f32; any other type is built from the decomposition.
-#include <algorithm>
-
 #include "engine/rules.h"
+#include "engine/rules/operands.h"
 
 namespace talweg::rules {
 namespace {
-
-bool areSingle(std::initializer_list<const View*> views) {
-  return std::all_of(views.begin(), views.end(), [](const View* view) { return view->dtype == DType::f32; });
-}
 
 // Operands of both: features and targets first.
 bool takesRows(const Step& step) {
@@ -31,7 +26,8 @@ kernels::LinearModelPlan planOf(const Step& step) {
 // Operands: features, targets, weights, intercept. Results: sum of losses, gradients of weights and intercept.
 bool linearGradient(Builder& builder, const Step& step) {
   const View &loss = step.outputs[0], &dweights = step.outputs[1], &dintercept = step.outputs[2];
-  if (!takesRows(step) || !areSingle({&step.inputs[2], &step.inputs[3], &loss, &dweights, &dintercept})) return false;
+  if (!takesRows(step) || !areAll(isSingle, {&step.inputs[2], &step.inputs[3], &loss, &dweights, &dintercept}))
+    return false;
   const View features = builder.dense(step.inputs[0]), targets = builder.dense(step.inputs[1]);
   const View weights = builder.dense(step.inputs[2]), intercept = step.inputs[3];
   const kernels::LinearModelPlan plan = planOf(step);
@@ -49,7 +45,7 @@ bool linearGradient(Builder& builder, const Step& step) {
 bool linearDescent(Builder& builder, const Step& step) {
   const View &newWeights = step.outputs[0], &newIntercept = step.outputs[1], &losses = step.outputs[2];
   if (!takesRows(step) || step.inputs[2].dtype != DType::i32) return false;
-  if (!areSingle({&step.inputs[3], &step.inputs[4], &step.inputs[5], &newWeights, &newIntercept, &losses}))
+  if (!areAll(isSingle, {&step.inputs[3], &step.inputs[4], &step.inputs[5], &newWeights, &newIntercept, &losses}))
     return false;
   const View features = builder.dense(step.inputs[0]), targets = builder.dense(step.inputs[1]);
   const View order = builder.dense(step.inputs[2]), rates = builder.dense(step.inputs[3]);

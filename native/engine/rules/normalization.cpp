@@ -2,20 +2,11 @@
 //
 // The kernels take f32 or bf16 activations, with weights, statistics and losses in f32; for anything else a rule says
 // no and the decomposition is built.
-#include <algorithm>
-
 #include "engine/rules.h"
+#include "engine/rules/operands.h"
 
 namespace talweg::rules {
 namespace {
-
-bool isActivation(const View& view) { return view.dtype == DType::f32 || view.dtype == DType::bf16; }
-bool isSingle(const View& view) { return view.dtype == DType::f32; }
-
-template <class Test>
-bool areAll(Test test, std::initializer_list<const View*> views) {
-  return std::all_of(views.begin(), views.end(), [&](const View* view) { return test(*view); });
-}
 
 kernels::RowPlan rowsOf(const View& x) {
   kernels::RowPlan plan;

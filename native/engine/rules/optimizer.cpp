@@ -12,9 +12,12 @@ bool adamUpdate(Builder& builder, const Step& step) {
   }
   const auto number = [&](const char* name) { return step.attributes[name].number(); };
   const double beta1 = number("beta1"), beta2 = number("beta2");
-  kernels::AdamPlan plan{step.outputs[0].numElements(),       static_cast<float>(beta1),
-                         static_cast<float>(1 - beta1),       static_cast<float>(beta2),
-                         static_cast<float>(1 - beta2),       static_cast<float>(number("epsilon")),
+  kernels::AdamPlan plan{step.outputs[0].numElements(),
+                         static_cast<float>(beta1),
+                         static_cast<float>(1 - beta1),
+                         static_cast<float>(beta2),
+                         static_cast<float>(1 - beta2),
+                         static_cast<float>(number("epsilon")),
                          static_cast<float>(number("coupledDecay"))};
   const float* from[8];
   for (int i = 0; i < 8; ++i) from[i] = builder.dense(step.inputs[i]).as<const float>();

@@ -1,14 +1,13 @@
 // What the kernels of linear models need beside their operands.
 #include "../linear_model.h"
 
+#include "row_chunks.h"
+
 namespace talweg::kernels {
 
-// For each of at most 64 chunks of rows (target/rows.h): a sum a column, the loss and the errors.
+// For each chunk of rows: a sum a column, the loss and the errors.
 int64_t linearGradientScratchBytes(const LinearModelPlan& plan) {
-  constexpr int64_t maxChunks = 64, fewestRows = 64;
-  const int64_t wanted = (plan.rows + fewestRows - 1) / fewestRows;
-  const int64_t numChunks = wanted < 1 ? 1 : wanted < maxChunks ? wanted : maxChunks;
-  return numChunks * (plan.width + 2) * static_cast<int64_t>(sizeof(double));
+  return numRowChunks(plan.rows) * (plan.width + 2) * static_cast<int64_t>(sizeof(double));
 }
 
 // The weights, padded to vectors of any target, and the errors of a step's rows.

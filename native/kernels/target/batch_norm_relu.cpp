@@ -45,19 +45,6 @@ TALWEG_INLINE void sumRows(int64_t rows, F64& low, F64& high, const Term& term) 
   }
 }
 
-TALWEG_INLINE void storeDoubles(double* to, F64 low, F64 high, int64_t count) {
-  double both[lanes];
-  std::memcpy(both, &low, sizeof low);
-  std::memcpy(both + lanes / 2, &high, sizeof high);
-  std::memcpy(to, both, static_cast<size_t>(count) * sizeof(double));
-}
-
-TALWEG_INLINE void addDoubles(double* to, F32 values, int64_t count) {
-  float each[lanes];
-  std::memcpy(each, &values, sizeof values);
-  for (int64_t i = 0; i < count; i++) to[i] += static_cast<double>(each[i]);
-}
-
 /// Known where it is compiled: whether a vector is whole, so that no load asks; a window's sizes, 0 where they are not.
 template <bool areWhole>
 struct Lanes {

@@ -43,17 +43,6 @@ TALWEG_INLINE F32 weightedSum(const RowAt& rowAt, const float* errors, int64_t n
   return even + odd;
 }
 
-TALWEG_INLINE void addTo(double* sums, F32 values, int64_t count) {
-  if (count >= lanes) {
-    F64 low, high;
-    toDoubles(values, low, high);
-    storeAs(sums, loadAs<F64>(sums) + low);
-    storeAs(sums + lanes / 2, loadAs<F64>(sums + lanes / 2) + high);
-    return;
-  }
-  for (int64_t lane = 0; lane < count; lane++) sums[lane] += static_cast<double>(values[lane]);
-}
-
 /// Adds rows begin..end to `sums`: the weights' gradient, the loss, the intercept's gradient.
 template <RowLoss kind, class Target>
 void addRows(const LinearModelPlan& plan, const float* features, const Target* targets, const float* weights,
@@ -78,7 +67,7 @@ void addRows(const LinearModelPlan& plan, const float* features, const Target* t
     sums[width + 1] += static_cast<double>(sumLanes(all));
     const auto rowAt = [&](int64_t r) { return rows + r * width; };
     forEachVector(width, [&](int64_t column, int64_t columns) {
-      addTo(sums + column, weightedSum(rowAt, errors, count, column, columns), columns);
+      addDoubles(sums + column, weightedSum(rowAt, errors, count, column, columns), columns);
     });
   }
 }

@@ -26,6 +26,26 @@ TALWEG_INLINE void withType(DType dtype, const Function& function) {
   }
 }
 
+/// The first `count` of a vector's sums in double precision.
+TALWEG_INLINE void storeDoubles(double* to, F64 low, F64 high, int64_t count) {
+  double both[lanes];
+  std::memcpy(both, &low, sizeof low);
+  std::memcpy(both + lanes / 2, &high, sizeof high);
+  std::memcpy(to, both, static_cast<size_t>(count) * sizeof(double));
+}
+
+/// Adds the first `count` of a vector's values to sums in double precision.
+TALWEG_INLINE void addDoubles(double* to, F32 values, int64_t count) {
+  if (count >= lanes) {
+    F64 low, high;
+    toDoubles(values, low, high);
+    storeAs(to, loadAs<F64>(to) + low);
+    storeAs(to + lanes / 2, loadAs<F64>(to + lanes / 2) + high);
+    return;
+  }
+  for (int64_t lane = 0; lane < count; lane++) to[lane] += static_cast<double>(values[lane]);
+}
+
 /// Sums over rows are kept for each chunk of rows in double precision; the number of chunks is fixed by the shape.
 TALWEG_INLINE int64_t rowsInChunk(int64_t rows) { return larger<int64_t>(64, ceilDiv(rows, 64)); }
 TALWEG_INLINE int64_t numRowChunks(int64_t rows) { return ceilDiv(rows, rowsInChunk(rows)); }
@@ -54,10 +74,7 @@ TALWEG_INLINE void sumColumns(int64_t begin, int64_t end, int64_t width, double*
       high[1] += h;
     }
     for (int which = 0; which < 2; which++) {
-      double both[lanes];
-      std::memcpy(both, &low[which], sizeof(F64));
-      std::memcpy(both + lanes / 2, &high[which], sizeof(F64));
-      std::memcpy(sums + which * width + column, both, static_cast<size_t>(count) * sizeof(double));
+      storeDoubles(sums + which * width + column, low[which], high[which], count);
     }
   });
 }

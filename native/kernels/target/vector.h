@@ -115,7 +115,6 @@ TALWEG_INLINE I32 broadcastInt(int32_t value) { return value - I32{}; }
 
 // Lanes that grow or shrink: compilers know one doubling or halving at a time, and take any wider leap, or what fills a
 // 512-bit register, apart into single elements or halves.
-using I16 = Vector<int16_t, lanes>;
 using U8 = Vector<uint8_t, lanes>;
 TALWEG_INLINE U32 widenLanes(U16 v) {
 #if defined(__AVX512F__)
@@ -360,7 +359,6 @@ TALWEG_INLINE bool anyLane(I32 mask) {
 TALWEG_INLINE void multiplyWide(U32 a, uint32_t b, U32& low, U32& high) {
 #if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
   // The instructions multiply the even lanes.
-  using U64 = Vector<uint64_t, lanes / 2>;
   const U64 factor = U64{} + b, wide = bitcast<U64>(a);
 #if defined(__AVX512F__)
   const U64 even = (U64)_mm512_mul_epu32((__m512i)wide, (__m512i)factor), odd = (U64)_mm512_mul_epu32((__m512i)(wide >> 32), (__m512i)factor);
@@ -372,8 +370,8 @@ TALWEG_INLINE void multiplyWide(U32 a, uint32_t b, U32& low, U32& high) {
   low = bitcast<U32>((even & 0xffffffffu) | (odd << 32));
   high = bitcast<U32>((even >> 32) | (odd & 0xffffffff00000000u));
 #else
-  using U64 = Vector<uint64_t, lanes>;
-  const U64 product = __builtin_convertvector(a, U64) * static_cast<uint64_t>(b);
+  using Products = Vector<uint64_t, lanes>;
+  const Products product = __builtin_convertvector(a, Products) * static_cast<uint64_t>(b);
   low = __builtin_convertvector(product, U32);
   high = __builtin_convertvector(product >> 32, U32);
 #endif
