@@ -1,4 +1,5 @@
 /** Flags that several commands have. */
+import { passNames } from '../compile/options.js'
 import { engineChoices } from '../train/engines.js'
 import { settingNames } from '../train/settings.js'
 import { badFlag, defineFlags, type FlagValues } from './flags.js'
@@ -31,6 +32,14 @@ export const settingFlags = defineFlags({
     least: 0,
     describe: 'stop after so many seconds, with a checkpoint',
     group: training,
+  },
+  disabledPasses: {
+    kind: 'list',
+    value: 'NAME',
+    choices: passNames,
+    aliases: ['disable-pass'],
+    describe: 'a pass of the compiler that is left out, may be repeated',
+    group: 'Machine:',
   },
   ...engineFlags,
 })

@@ -63,10 +63,7 @@ function mapFlags(flags: Flags, optionOf: (flag: Flag) => Options): Record<strin
 }
 
 function helpOf({ kind, describe, aliases, choices, value, defaultText, group, isRequired }: Flag): Options {
-  const shown =
-    choices === undefined
-      ? (value ?? (kind === 'integer' ? 'N' : kind === 'number' ? 'X' : undefined))
-      : choices.join('|')
+  const shown = value ?? choices?.join('|') ?? (kind === 'integer' ? 'N' : kind === 'number' ? 'X' : undefined)
   const text = shown === undefined ? describe : `${shown}: ${describe}`
   return {
     describe: isRequired ? `${text} (required)` : text,
@@ -98,7 +95,8 @@ function readFlag(name: string, flag: Flag, given: unknown, command: string): un
       throw badFlag(command, `${spell(name)} is missing`, `add ${spell(name)} ${flag.value ?? ''}`.trim())
     return undefined
   }
-  if (flag.kind === 'list') return (Array.isArray(given) ? given : [given]).map(String)
+  if (flag.kind === 'list')
+    return (Array.isArray(given) ? given : [given]).map((each) => readText(name, flag, String(each), command))
   const last: unknown = Array.isArray(given) ? given.at(-1) : given
   if (flag.kind === 'boolean') return Boolean(last)
   const text = String(last)

@@ -2,8 +2,7 @@
  * Validation: means over all held-out samples, each once, neither padded nor repeated. The last batch may be a smaller
  * one, for which there is a program of its own.
  */
-import { compileGraph, type CompiledProgram } from '../compile/index.js'
-import type { Precision } from '../compile/index.js'
+import { compileGraph, type CompiledProgram, type CompileOptions } from '../compile/index.js'
 import { invariant } from '../core/errors.js'
 import { numElements, tensorType, type TensorData } from '../core/shape.js'
 import type { DataSource, Batch } from '../data/index.js'
@@ -12,6 +11,9 @@ import type { Engine, EngineBuffer, Executable } from '../engine/engine.js'
 import type { NamedType } from '../graph/index.js'
 import type { Module } from '../nn/index.js'
 import { buildEvaluation, type TracedTraining } from './step.js'
+
+/** What of the compiler a user chooses, for the step and for validation alike. */
+type CompilerChoices = Pick<CompileOptions, 'precision' | 'disabledPasses'>
 
 type Evaluated<M extends Module> = Pick<TracedTraining<M>, 'model' | 'loss' | 'metrics'>
 
@@ -39,7 +41,7 @@ export function planEvaluation<M extends Module>(
   source: DataSource,
   batchSize: number,
   engine: Engine,
-  precision: Precision,
+  choices: CompilerChoices,
 ): EvaluationPlan {
   const whole = Math.floor(source.numSamples / batchSize)
   const rest = source.numSamples - whole * batchSize
@@ -49,7 +51,7 @@ export function planEvaluation<M extends Module>(
   ].filter((part) => part.batchSize > 0 && part.numBatches > 0)
   const parts = sizes.map((part) => ({
     ...part,
-    compiled: compileFor(training, source, part.batchSize, engine, precision),
+    compiled: compileFor(training, source, part.batchSize, engine, choices),
   }))
   const extraBytes = parts.reduce((sum, part) => {
     const { peakBytes, stateBytes, inputBytes } = part.compiled.plan
@@ -63,11 +65,11 @@ function compileFor<M extends Module>(
   source: DataSource,
   batchSize: number,
   engine: Engine,
-  precision: Precision,
+  choices: CompilerChoices,
 ): CompiledProgram {
   const batch = batchTypes(source, batchSize)
   const { graph, state, inputs, outputs } = buildEvaluation({ ...training, batch })
-  return compileGraph(graph, engine, { state, steppedInputs: new Set(inputs), outputs, precision })
+  return compileGraph(graph, engine, { state, steppedInputs: new Set(inputs), outputs, ...choices })
 }
 
 /** The types of a source's batches. */

@@ -83,7 +83,8 @@ export async function prepareTraining(
   const batchSize = resolveBatchSize(settings, optimizer, source)
   const totalSteps = resolveSteps(settings, batchSize, source)
   const parts = { model, loss: definition.loss, metrics: definition.metrics }
-  const { precision, seed, accumulate } = settings
+  const { seed, accumulate } = settings
+  const choices = { precision: settings.precision, disabledPasses: new Set(settings.disabledPasses) }
   const batch = batchTypes(source, batchSize)
   const step = callUser('loss', () =>
     buildTrainingStep({ ...parts, optimizer, batch, batchSize, totalSteps, seed, accumulate }),
@@ -93,14 +94,14 @@ export async function prepareTraining(
     state: step.state,
     steppedInputs,
     outputs: step.outputs,
-    precision,
+    ...choices,
   })
   const { validation } = source
   const validationSize = validation && Math.min(validation.numSamples, optimizer.fullBatch ? 1024 : batchSize)
   const evaluation =
     validation &&
     validationSize &&
-    callUser('metrics', () => planEvaluation(parts, validation, validationSize, engine, precision))
+    callUser('metrics', () => planEvaluation(parts, validation, validationSize, engine, choices))
   const batchBytes = batch.reduce((sum, { type }) => sum + sizeBytes(type), 0)
   const maxStepsPerCall = optimizer.fullBatch
     ? maxSteps

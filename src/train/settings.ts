@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { TalwegError } from '../core/errors.js'
 import { nearest } from '../core/nearest.js'
+import { passNames } from '../compile/options.js'
 import { engineChoices } from './engines.js'
 
 const count = z.number().int().min(1)
@@ -41,6 +42,8 @@ const settingsSchema = z.strictObject({
   tolerance: positive.optional(),
   /** Stop, with a checkpoint, after so many seconds of training, over all resumptions. */
   budgetSeconds: positive.optional(),
+  /** Passes of the compiler that are left out, to tell what each does and whether a fault is its. */
+  disabledPasses: z.array(z.enum(passNames)).optional(),
   engine: z.enum(engineChoices).default('auto'),
   /** Threads of the native engine. Default: all cores. */
   threads: count.max(1024).optional(),

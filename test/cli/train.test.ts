@@ -183,6 +183,30 @@ test('by default a short run writes one checkpoint, at its end', async () => {
   assert.deepEqual(readdirSync(path.join(folder, 'runs/tiny/checkpoints')).toSorted(), ['latest', 'step-00000040'])
 })
 
+test('--disable-pass leaves a pass out of the step and of validation, and is kept with the run', async () => {
+  const folder = project()
+  const numOperations = async (...flags: string[]): Promise<number> => {
+    const { stdout } = await talweg(folder, 'inspect', 'tiny.ts', '--json', ...flags)
+    const { operations } = JSON.parse(stdout) as { operations: { count: number }[] }
+    return operations.reduce((sum, { count }) => sum + count, 0)
+  }
+  const apart = ['--disable-pass', 'fuseElementwise', '--disable-pass=fuseProducts'] as const
+  assert.ok((await numOperations(...apart)) > (await numOperations()))
+  const [together, separate] = await Promise.all([
+    talweg(folder, 'train', 'tiny.ts', '--run', 'together', '--json'),
+    talweg(folder, 'train', 'tiny.ts', '--run', 'separate', '--json', ...apart),
+  ])
+  const [one, other] = [together, separate].map((finished) => linesOf(finished).at(-1))
+  assert.ok(Math.abs(Number(one?.validationLoss) - Number(other?.validationLoss)) < 1e-4)
+  const saved = JSON.parse(readFileSync(path.join(folder, 'separate/training.json'), 'utf8')) as {
+    settings: { disabledPasses: string[] }
+  }
+  assert.deepEqual(saved.settings.disabledPasses, ['fuseElementwise', 'fuseProducts'])
+  const wrong = await talweg(folder, 'train', 'tiny.ts', '--disable-pass', 'fuseProduct')
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.stderr, /--disabled-passes is "fuseProduct"; it takes simplify, .*did you mean fuseProducts/)
+})
+
 test('inspect gives parameters, operations and the memory plan, and writes nothing', async () => {
   const folder = project()
   const { code, stdout } = await talweg(folder, 'inspect', 'tiny.ts', '--json', ...onReference)
