@@ -24,7 +24,7 @@ async function prepare(example: WorkCase, precision: Precision, { threads, numCh
   const file = example.kind === 'fit' ? await linearTable() : pathOf('bench/cases', `${example.name}.ts`)
   const work = pathOf('build/bench', example.name)
   const script = ['--import=tsx', pathOf('bench/peers/talweg/prepare.ts')]
-  const args = [...script, ...flags({ file, into: work }), ...fitFlags({ example })]
+  const args = [...script, ...flags({ file, into: work, batches: numChecked }), ...fitFlags({ example })]
   const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
   if (status === 0) return { example, precision, threads, file, work, numChecked }
   throw new TalwegError({ code: 'ENGINE_FAILED', operation: 'bench', problem: `${example.name} can't be prepared` })

@@ -21,14 +21,14 @@ import { writeSafetensors } from '../../../src/train/checkpoint/index.js'
 import { describeSettings, prepareTraining, TrainingSession } from '../../../src/train/session.js'
 import { target } from '../../cases/linear.js'
 
-/** Peers go through these again and again. */
-const maxBatches = 64
+/** Peers go through these again and again; where more steps are checked, through a batch for each of them. */
+const usualBatches = 64
 const maxBytes = 32e6
 
 /** The first batches, each input's behind each other: `[batches, batch, …]`. */
-function firstBatches(source: DataSource, seed: number, batchSize: number): Batch {
+function firstBatches(source: DataSource, seed: number, batchSize: number, numWanted: number): Batch {
   const bytes = Object.values(source.element).reduce((sum, type) => sum + sizeBytes(type), 0) * batchSize
-  const numBatches = Math.max(1, Math.min(maxBatches, Math.floor(maxBytes / bytes)))
+  const numBatches = Math.max(1, numWanted, Math.min(usualBatches, Math.floor(maxBytes / bytes)))
   const reader = new BatchReader(source, { seed, batchSize })
   const stacks: Record<string, TensorData> = {}
   for (let index = 0; index < numBatches; index++) {
@@ -46,12 +46,12 @@ function describeModel(model: Module): { model: string; options: object } {
   return { model: model.constructor.name.toLowerCase(), options: {} }
 }
 
-async function prepareTrainingCase(file: string, into: string): Promise<object> {
+async function prepareTrainingCase(file: string, into: string, numBatches: number): Promise<object> {
   const training = await loadTraining(file)
   const settings = training.settings({ engine: 'native' })
   const prepared = await prepareTraining(training, settings, (message) => console.error(message))
   const { model: weights } = await (await TrainingSession.open(prepared)).copyState()
-  const batches = firstBatches(prepared.source, settings.seed, prepared.batchSize)
+  const batches = firstBatches(prepared.source, settings.seed, prepared.batchSize, numBatches)
   const { optimizer, learningRate } = describeSettings(prepared)
   await writeSafetensors(path.join(into, 'weights.safetensors'), weights)
   await writeSafetensors(path.join(into, 'batches.safetensors'), new Map(Object.entries(batches)))
@@ -87,11 +87,12 @@ const { values } = parseArgs({
     into: { type: 'string', default: '' },
     method: { type: 'string' },
     rate: { type: 'string', default: '' },
+    batches: { type: 'string', default: '0' },
   },
 })
 mkdirSync(values.into, { recursive: true })
 const work =
   values.method === undefined
-    ? await prepareTrainingCase(values.file, values.into)
+    ? await prepareTrainingCase(values.file, values.into, Number(values.batches))
     : await prepareFitCase(values.file, values.into, values.method, Number(values.rate))
 writeFileSync(path.join(values.into, 'work.json'), `${JSON.stringify(work, null, 2)}\n`)
