@@ -7,7 +7,7 @@
  */
 import path from 'node:path'
 
-const above = ['core', 'graph', 'ops', 'autodiff', 'engine', 'compile', 'nn', 'optim', 'data']
+const above = ['core', 'graph', 'ops', 'autodiff', 'engine', 'compile', 'nn', 'optim', 'data', 'exchange']
 
 /** Bottom up. `browser` rooms run in a browser too: no `node:` module there, and only packages that run there. */
 export const rooms = {
@@ -20,6 +20,7 @@ export const rooms = {
   nn: { browser: true, mayImport: ['core', 'graph', 'ops'] },
   optim: { browser: true, mayImport: ['core', 'graph', 'ops'] },
   data: { browser: false, mayImport: ['core'] },
+  exchange: { browser: false, mayImport: ['core', 'graph', 'ops', 'compile', 'nn'] },
   distribute: { browser: false, mayImport: above },
   train: { browser: false, mayImport: [...above, 'distribute'] },
   plan: { browser: false, mayImport: [...above, 'distribute', 'train'] },

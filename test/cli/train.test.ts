@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { readSafetensors } from '../../src/train/checkpoint/index.js'
+import { readSafetensors } from '../../src/exchange/safetensors/index.js'
 import { linesOf, talweg, temporaryFolder, tinyTraining, writeFiles } from './support/talweg.js'
 
 const root = temporaryFolder('train')

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { describe, test } from 'node:test'
-import { readSafetensors } from '../../src/train/checkpoint/index.js'
+import { readSafetensors } from '../../src/exchange/safetensors/index.js'
 import { linesOf, talweg, temporaryFolder } from '../cli/support/talweg.js'
 import { lackingNative } from '../engines/support/native.js'
 

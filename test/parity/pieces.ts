@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TensorData } from '../../src/core/shape.js'
-import { readSafetensors } from '../../src/train/checkpoint/index.js'
+import { readSafetensors } from '../../src/exchange/safetensors/index.js'
 
 const folder = path.join(import.meta.dirname, 'fixtures')
 

@@ -17,7 +17,7 @@ import {
   type DataSource,
 } from '../../../src/data/index.js'
 import { GPT, MLP, type Module } from '../../../src/nn/index.js'
-import { writeSafetensors } from '../../../src/train/checkpoint/index.js'
+import { writeSafetensors } from '../../../src/exchange/safetensors/index.js'
 import { describeSettings, prepareTraining, TrainingSession } from '../../../src/train/session.js'
 import { target } from '../../cases/linear.js'
 

@@ -10,11 +10,10 @@ import {
   readText,
   replaceFile,
   syncFolder,
-  writeSafetensors,
   writeSummed,
   type FileSum,
-  type NamedTensors,
-} from './files.js'
+} from '../../exchange/disk.js'
+import { writeSafetensors, type NamedTensors } from '../../exchange/safetensors/index.js'
 import { formatManifest, manifestName, type JsonValue, type Manifest } from './manifest.js'
 
 export const modelFileName = 'model.safetensors'

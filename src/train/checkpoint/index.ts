@@ -1,5 +1,4 @@
 /** Checkpoints: written whole, verified when read. */
-export { readSafetensors, readSafetensorsHeader, writeSafetensors, type NamedTensors } from './files.js'
 export {
   checkpointName,
   latestCheckpoint,

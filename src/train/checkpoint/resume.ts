@@ -2,7 +2,8 @@
 import path from 'node:path'
 import { TalwegError } from '../../core/errors.js'
 import type { TensorData } from '../../core/shape.js'
-import { readSafetensors, readText, sumFile } from './files.js'
+import { readText, sumFile } from '../../exchange/disk.js'
+import { readSafetensors } from '../../exchange/safetensors/index.js'
 import { listCheckpoints, modelFileName, optimizerFileName } from './folder.js'
 import { manifestName, parseManifest, type Manifest } from './manifest.js'
 

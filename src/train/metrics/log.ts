@@ -3,7 +3,7 @@
  * reads as if the run had never stopped.
  */
 import { open, readFile, truncate, type FileHandle } from 'node:fs/promises'
-import { orDiskFull } from '../checkpoint/files.js'
+import { orDiskFull } from '../../exchange/disk.js'
 import type { Report } from './report.js'
 
 export const metricsName = 'metrics.jsonl'

@@ -12,7 +12,7 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
-import { orDiskFull } from '../checkpoint/files.js'
+import { orDiskFull } from '../../exchange/disk.js'
 import { crc32c } from './crc32c.js'
 import { placeKeys, type Report } from './report.js'
 

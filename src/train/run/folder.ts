@@ -4,7 +4,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { TalwegError } from '../../core/errors.js'
 import { listCheckpoints, type JsonValue } from '../checkpoint/index.js'
-import { asDiskFull, isSystemError, readText, replaceFile } from '../checkpoint/files.js'
+import { asDiskFull, isSystemError, readText, replaceFile } from '../../exchange/disk.js'
 import { metricsName } from '../metrics/index.js'
 
 export const runsFolder = 'runs'

@@ -13,7 +13,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { TalwegError } from '../../core/errors.js'
-import { isSystemError } from '../checkpoint/files.js'
+import { isSystemError } from '../../exchange/disk.js'
 
 const lockName = '.lock'
 const heartbeatMs = 3_000

@@ -3,7 +3,7 @@
  * happen one after another behind the training; a failure is thrown at the next report.
  */
 import { writeFile } from 'node:fs/promises'
-import { orDiskFull } from '../checkpoint/files.js'
+import { orDiskFull } from '../../exchange/disk.js'
 import { cutReportsAfter, drawLossCurve, EventFile, MetricsLog, readReports, type Report } from '../metrics/index.js'
 import type { RunFolder } from './folder.js'
 

@@ -3,19 +3,9 @@
  * what was damaged since: every file is summed (SHA-256) while it passes, and flushed before it is named.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { open, readFile, rename, type FileHandle } from 'node:fs/promises'
+import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
-import { TalwegError } from '../../core/errors.js'
-import type { TensorData } from '../../core/shape.js'
-import {
-  bytesOf,
-  decodeHeader,
-  decodeHeaderSize,
-  emptyTensor,
-  encodeHeader,
-  invalid,
-  type SafetensorsHeader,
-} from './safetensors.js'
+import { TalwegError } from '../core/errors.js'
 
 /** What a manifest keeps of each file. */
 export interface FileSum {
@@ -26,23 +16,8 @@ export interface FileSum {
 /** Pieces small enough that summing one doesn't hold up the event loop. */
 const pieceBytes = 4 * 2 ** 20
 
-export type NamedTensors = ReadonlyMap<string, TensorData>
-
-/**
- * Writes tensors as safetensors, flushed to the disk.
- *
- * @throws DISK_FULL
- */
-export async function writeSafetensors(file: string, tensors: NamedTensors): Promise<FileSum> {
-  const header = encodeHeader(
-    Array.from(tensors, ([name, { dtype, shape }]) => ({ name, type: { dtype, shape } })),
-    { format: 'pt' },
-  )
-  return writeSummed(file, [header, ...Array.from(tensors.values(), bytesOf)])
-}
-
 /** Writes a file from parts and flushes it. @throws DISK_FULL */
-export async function writeSummed(file: string, parts: readonly Uint8Array[]): Promise<FileSum> {
+export async function writeSummed(file: string, parts: Iterable<Uint8Array>): Promise<FileSum> {
   return orDiskFull(file, async () => {
     const hash = createHash('sha256')
     const handle = await open(file, 'w')
@@ -71,14 +46,19 @@ async function writeInPieces(handle: FileHandle, bytes: Uint8Array, hash: Hash):
   }
 }
 
-/** Puts a text in place of a file at once: a reader finds the old one or the new one. @throws DISK_FULL */
-export async function replaceFile(file: string, text: string): Promise<void> {
+/** Puts a text, or a file of parts, in place of a file at once: a reader finds the old one or the new one. @throws DISK_FULL */
+export async function replaceFile(file: string, content: string | Iterable<Uint8Array>): Promise<void> {
   const beside = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`)
-  await writeSummed(beside, [new TextEncoder().encode(text)])
-  await orDiskFull(file, async () => {
-    await rename(beside, file)
-    await syncFolder(path.dirname(file))
-  })
+  try {
+    await writeSummed(beside, typeof content === 'string' ? [new TextEncoder().encode(content)] : content)
+    await orDiskFull(file, async () => {
+      await rename(beside, file)
+      await syncFolder(path.dirname(file))
+    })
+  } catch (error) {
+    await rm(beside, { force: true })
+    throw error
+  }
 }
 
 /** Flushes a folder's list of names. Windows has no such thing and needs none. */
@@ -115,61 +95,6 @@ export async function sumFile(file: string): Promise<FileSum | undefined> {
   return { sizeBytes, sha256: hash.digest('hex') }
 }
 
-/** Reads the header alone. @throws INVALID_FILE, FILE_NOT_FOUND */
-export async function readSafetensorsHeader(file: string): Promise<SafetensorsHeader> {
-  return withSafetensors(file, async (_, header) => header)
-}
-
-/**
- * Reads all tensors of a file.
- *
- * @throws INVALID_FILE where the file is not what its header says, FILE_NOT_FOUND
- */
-export async function readSafetensors(file: string): Promise<Map<string, TensorData>> {
-  return withSafetensors(file, async (handle, { tensors }) => {
-    const read = new Map<string, TensorData>()
-    for (const { name, type, start } of tensors) {
-      const tensor = emptyTensor(type.dtype, type.shape)
-      await readExactly(handle, bytesOf(tensor), start, file)
-      read.set(name, tensor)
-    }
-    return read
-  })
-}
-
-async function withSafetensors<T>(
-  file: string,
-  use: (handle: FileHandle, header: SafetensorsHeader) => Promise<T>,
-): Promise<T> {
-  const handle = await open(file, 'r').catch((cause: unknown) => {
-    if (!isSystemError(cause, 'ENOENT')) throw cause
-    throw new TalwegError({
-      code: 'FILE_NOT_FOUND',
-      operation: 'safetensors',
-      problem: `there is no file "${file}"`,
-      place: { file },
-    })
-  })
-  try {
-    const { size } = await handle.stat()
-    const prefix = new Uint8Array(8)
-    await handle.read(prefix, 0, 8, 0)
-    const header = new Uint8Array(decodeHeaderSize(prefix, size, file))
-    await readExactly(handle, header, 8, file)
-    return await use(handle, decodeHeader(header, size, file))
-  } finally {
-    await handle.close()
-  }
-}
-
-async function readExactly(handle: FileHandle, into: Uint8Array, position: number, file: string): Promise<void> {
-  for (let done = 0; done < into.length;) {
-    const { bytesRead } = await handle.read(into, done, Math.min(into.length - done, 2 ** 30), position + done)
-    if (bytesRead === 0) throw invalid(file, 'the file became shorter while it was read')
-    done += bytesRead
-  }
-}
-
 /** A small text file, or undefined where there is none. */
 export async function readText(file: string): Promise<string | undefined> {
   return readFile(file, 'utf8').catch((error: unknown) => {
@@ -195,9 +120,9 @@ export function asDiskFull(file: string, cause: unknown): unknown {
   if (!isSystemError(cause, 'ENOSPC', 'EDQUOT', 'EFBIG')) return cause
   return new TalwegError({
     code: 'DISK_FULL',
-    operation: 'checkpoint',
+    operation: 'write',
     problem: `no space is left to write "${file}" (${(cause as NodeJS.ErrnoException).code})`,
-    hint: 'free some space, or keep fewer checkpoints with --keep, then go on with --resume',
+    hint: 'free some space, then try again; a training goes on with --resume, and keeps fewer checkpoints with --keep',
     place: { file },
     cause,
   })

@@ -5,8 +5,14 @@ import path from 'node:path'
 import { test } from 'node:test'
 import type { DType } from '../../src/core/dtype.js'
 import { TalwegError } from '../../src/core/errors.js'
-import { tensorData, type TensorData } from '../../src/core/shape.js'
-import { readSafetensors, readSafetensorsHeader, writeSafetensors } from '../../src/train/checkpoint/index.js'
+import { tensorData, tensorType, type TensorData } from '../../src/core/shape.js'
+import {
+  readSafetensors,
+  readSafetensorsHeader,
+  replaceSafetensors,
+  writeSafetensors,
+  type OutgoingTensor,
+} from '../../src/exchange/safetensors/index.js'
 import { temporaryFolder } from '../support/folder.js'
 
 const folder = temporaryFolder('safetensors')
@@ -23,7 +29,8 @@ function fileOf(header: string, data: Uint8Array, claimed = Buffer.byteLength(he
 test('tensors of every type come back as they were, empty ones and scalars too', async () => {
   const dtypes: readonly DType[] = ['f64', 'f32', 'bf16', 'i32', 'u32', 'u8', 'bool']
   const tensors = new Map<string, TensorData>()
-  for (const dtype of dtypes) tensors.set(`layers.0.${dtype}`, tensorData(dtype, [2, 3], [1, 0, 1, 1, 0, 200]))
+  for (const dtype of dtypes)
+    tensors.set(`layers.0.${dtype}`, tensorData(dtype, [2, 3], [1, 0, 1, 1, 0, dtype === 'bool' ? 1 : 200]))
   tensors.set('scalar', tensorData('f32', [], [Math.PI]))
   tensors.set('empty', tensorData('f32', [0, 4]))
   const file = path.join(folder, 'all.safetensors')
@@ -55,6 +62,51 @@ test('a file by another writer, unaligned and in another order, is read', async 
   assert.deepEqual((await readSafetensorsHeader(file)).metadata, { format: 'pt' })
 })
 
+/** Of each stored type: some bytes, and the numbers that they are. */
+const widened: readonly [stored: string, bytes: Uint8Array, dtype: DType, numbers: readonly number[]][] = [
+  ['F16', bytesOf(Uint16Array.of(0x3c00, 0xc000, 0x7bff, 0x0001, 0x7c00, 0x8000)), 'f32', [1, -2, 65504, 2 ** -24, Infinity, -0]], // prettier-ignore
+  ['I64', bytesOf(BigInt64Array.of(5n, -6n, 2n ** 31n - 1n, -(2n ** 31n))), 'i32', [5, -6, 2 ** 31 - 1, -(2 ** 31)]],
+  ['U64', bytesOf(BigUint64Array.of(5n, 2n ** 32n - 1n)), 'u32', [5, 2 ** 32 - 1]],
+  ['I16', bytesOf(Int16Array.of(5, -32768)), 'i32', [5, -32768]],
+  ['U16', bytesOf(Uint16Array.of(5, 65535)), 'u32', [5, 65535]],
+  ['I8', bytesOf(Int8Array.of(5, -128)), 'i32', [5, -128]],
+]
+
+function bytesOf({ buffer }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer as ArrayBuffer)
+}
+
+for (const [stored, bytes, dtype, numbers] of widened) {
+  test(`${stored} is read as ${dtype}, every number as it was`, async () => {
+    const header = `{"a":{"dtype":"${stored}","shape":[${numbers.length}],"data_offsets":[0,${bytes.length}]}}`
+    assert.deepEqual(await readSafetensors(fileOf(header, bytes)), new Map([['a', tensorData(dtype, [numbers.length], numbers)]])) // prettier-ignore
+  })
+}
+
+test('a tensor larger than the buffer that widens it is read whole', async () => {
+  const halves = Uint16Array.from({ length: 1_300_001 }, (_, index) => index % 0x7c00)
+  const file = fileOf(`{"a":{"dtype":"F16","shape":[1300001],"data_offsets":[0,2600002]}}`, bytesOf(halves))
+  const { data } = (await readSafetensors(file)).get('a')!
+  for (const index of [0, 524_287, 524_288, 1_300_000]) {
+    const bits = halves[index]
+    const expected = bits < 1024 ? bits * 2 ** -24 : (1 + (bits % 1024) / 1024) * 2 ** (Math.floor(bits / 1024) - 15)
+    assert.equal(data[index], expected, `number ${index}`)
+  }
+})
+
+test('a 64-bit tensor is written as such, and wider elements come first', async () => {
+  const file = path.join(folder, 'long.safetensors')
+  const type = tensorType('i32', [])
+  const outgoing = (name: string, data: TensorData, stored?: 'I64'): OutgoingTensor => ({ name, type: data, stored, take: () => data }) // prettier-ignore
+  await replaceSafetensors(file, [outgoing('half', tensorData('bf16', [1], [0x3f80])), outgoing('count', tensorData('i32', [], [-7]), 'I64')]) // prettier-ignore
+  const { tensors } = await readSafetensorsHeader(file)
+  assert.deepEqual(
+    tensors.map(({ name, stored }) => [name, stored]),
+    [['count', 'I64'], ['half', 'BF16']], // prettier-ignore
+  )
+  assert.deepEqual((await readSafetensors(file)).get('count'), { ...type, data: Int32Array.of(-7) })
+})
+
 function emptyFile(): string {
   const file = path.join(folder, 'empty.safetensors')
   writeFileSync(file, '')
@@ -79,13 +131,13 @@ const refused: readonly [what: string, file: () => string, message: RegExp][] = 
   ],
   [
     'a type that Talweg doesn’t have',
-    () => fileOf(`{"a":${entry('I64', '[1]', 0, 8)}}`, new Uint8Array(8)),
-    /I64; Talweg reads F64/,
+    () => fileOf(`{"a":${entry('F8_E4M3', '[8]', 0, 8)}}`, new Uint8Array(8)),
+    /F8_E4M3; Talweg reads F64/,
   ],
   [
     'a shape that doesn’t fit its place',
     () => fileOf(`{"a":${entry('F32', '[2]', 0, 4)}}`, four),
-    /f32\[2\] takes 8 bytes and its place has 4/,
+    /F32 \[2\] takes 8 bytes and its place has 4/,
   ],
   [
     'a shape that overflows',
@@ -105,6 +157,13 @@ const refused: readonly [what: string, file: () => string, message: RegExp][] = 
     /2 bytes between/,
   ],
   ['bytes after the last tensor', () => fileOf(`{"a":${entry('U8', '[1]', 0, 1)}}`, four), /3 bytes after/],
+  [
+    'a number too large for its type',
+    () => fileOf(`{"a":${entry('I64', '[2]', 0, 16)}}`, bytesOf(BigInt64Array.of(1n, 2n ** 31n))),
+    /"a" \(I64\): number 1 is 2147483648, which does not fit in i32/,
+  ],
+  ['a boolean that is neither', () => fileOf(`{"a":${entry('BOOL', '[4]', 0, 4)}}`, Uint8Array.of(0, 1, 2, 0)), /element 2 is the byte 2/], // prettier-ignore
+  ['a folder', () => folder, /it is a folder/],
   ['metadata that is not text', () => fileOf(`{"__metadata__":{"a":1}}`, new Uint8Array(0)), /__metadata__/],
 ]
 

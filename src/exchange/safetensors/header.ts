@@ -8,21 +8,15 @@
  * Source: https://github.com/huggingface/safetensors#format
  */
 import { z } from 'zod'
-import { dtypes, type DType } from '../../core/dtype.js'
 import { invariant, TalwegError } from '../../core/errors.js'
-import {
-  formatType,
-  numElements,
-  sizeBytes,
-  tensorData,
-  type Shape,
-  type TensorData,
-  type TensorType,
-} from '../../core/shape.js'
+import { numElements, type Shape, type TensorType } from '../../core/shape.js'
+import { isStoredName, otherNames, storedTypes, type StoredName } from './storedTypes.js'
 
 /** What a header says of one tensor. */
 export interface TensorEntry {
   readonly name: string
+  readonly stored: StoredName
+  /** What it is read as. */
   readonly type: TensorType
   /** Where its bytes begin and end, counted from the start of the file. */
   readonly start: number
@@ -33,15 +27,6 @@ export interface SafetensorsHeader {
   readonly tensors: readonly TensorEntry[]
   readonly metadata: Readonly<Record<string, string>>
 }
-
-const dtypeNames: { readonly [D in DType]: string } = {
-  f64: 'F64', f32: 'F32', bf16: 'BF16', i32: 'I32', u32: 'U32', u8: 'U8', bool: 'BOOL',
-} // prettier-ignore
-
-const dtypesByName = new Map<string, DType>(Object.entries(dtypeNames).map(([dtype, name]) => [name, dtype as DType]))
-
-/** Other names that the format knows. A file with them is whole; Talweg has no element type for them. */
-const otherDtypeNames = new Set(['I64', 'U64', 'F16', 'I16', 'U16', 'I8', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F4', 'C64'])
 
 const prefixBytes = 8
 /** The format's own limit. */
@@ -57,21 +42,28 @@ const entrySchema = z.strictObject({
   data_offsets: z.tuple([nonNegative, nonNegative]),
 })
 
+/** A tensor to be written: its name, and how it lies in the file. */
+export interface TensorPlace {
+  readonly name: string
+  readonly stored: StoredName
+  readonly shape: Shape
+}
+
 /**
  * The first bytes of a file: size and header, padded with spaces. The data follow in the order of `tensors`.
  *
- * @param tensors names and types, in the order in which their data will be written
+ * @param tensors in the order in which their data will be written
  */
 export function encodeHeader(
-  tensors: readonly { readonly name: string; readonly type: TensorType }[],
+  tensors: readonly TensorPlace[],
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { [metadataKey]: metadata }
   let offset = 0
-  for (const { name, type } of tensors) {
+  for (const { name, stored, shape } of tensors) {
     invariant(!Object.hasOwn(header, name), `two tensors have the name ${name}`)
-    const end = offset + sizeBytes(type)
-    header[name] = { dtype: dtypeNames[type.dtype], shape: type.shape, data_offsets: [offset, end] }
+    const end = offset + storedBytes(stored, shape)
+    header[name] = { dtype: stored, shape, data_offsets: [offset, end] }
     offset = end
   }
   const json = new TextEncoder().encode(JSON.stringify(header))
@@ -80,6 +72,11 @@ export function encodeHeader(
   new DataView(bytes.buffer).setBigUint64(0, BigInt(total - prefixBytes), true)
   bytes.set(json, prefixBytes)
   return bytes
+}
+
+/** What a tensor takes in a file. */
+export function storedBytes(stored: StoredName, shape: Shape): number {
+  return numElements(shape) * storedTypes[stored].sizeBytes
 }
 
 /**
@@ -124,7 +121,7 @@ function parseObject(bytes: Uint8Array, file: string): Record<string, unknown> {
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
-    throw invalid(file, 'the header is not JSON: this is no safetensors file', cause)
+    throw invalid(file, 'the header is not JSON: this is no safetensors file', undefined, cause)
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
     throw invalid(file, 'the header is not a JSON object: this is no safetensors file')
@@ -139,24 +136,28 @@ function decodeEntry(name: string, entry: unknown, dataStart: number, file: stri
       file,
       `tensor "${name}": its header entry is not {dtype, shape, data_offsets}: ${parsed.error.issues[0].message}`,
     )
-  const { dtype: dtypeName, shape, data_offsets: [begin, end] } = parsed.data // prettier-ignore
-  const dtype = dtypesByName.get(dtypeName)
-  if (dtype === undefined) throw unknownDtype(name, dtypeName, file)
-  const type: TensorType = { dtype, shape }
-  if (end - begin !== sizeBytes(type)) {
+  const { dtype: stored, shape, data_offsets: [begin, end] } = parsed.data // prettier-ignore
+  if (!isStoredName(stored)) throw unknownType(name, stored, file)
+  const needed = storedBytes(stored, shape)
+  if (end - begin !== needed) {
     throw invalid(
       file,
-      `tensor "${name}": ${formatType(type)} takes ${sizeBytes(type)} bytes and its place has ${end - begin}`,
+      `tensor "${name}": ${stored} [${shape.join(',')}] takes ${needed} bytes and its place has ${end - begin}`,
     )
   }
-  return { name, type, start: dataStart + begin, end: dataStart + end }
+  const type: TensorType = { dtype: storedTypes[stored].dtype, shape }
+  return { name, stored, type, start: dataStart + begin, end: dataStart + end }
 }
 
-function unknownDtype(name: string, dtypeName: string, file: string): TalwegError {
-  const known = [...dtypesByName.keys()].join(', ')
-  if (otherDtypeNames.has(dtypeName))
-    return invalid(file, `tensor "${name}" is of type ${dtypeName}; Talweg reads ${known}`)
-  return invalid(file, `tensor "${name}" is of type "${dtypeName}", which is no type of the format`)
+function unknownType(name: string, stored: string, file: string): TalwegError {
+  if (!otherNames.has(stored))
+    return invalid(file, `tensor "${name}" is of type "${stored}", which is no type of the format`)
+  const known = Object.keys(storedTypes).join(', ')
+  return invalid(
+    file,
+    `tensor "${name}" is of type ${stored}; Talweg reads ${known}`,
+    'take the weights in a type that they can be trained in, such as F32 or BF16',
+  )
 }
 
 function checkPlaces(tensors: readonly TensorEntry[], dataStart: number, fileBytes: number, file: string): void {
@@ -178,17 +179,8 @@ function checkPlaces(tensors: readonly TensorEntry[], dataStart: number, fileByt
     throw invalid(file, `${fileBytes - previous.end} bytes after the last tensor belong to nothing`)
 }
 
-/** A tensor's numbers as bytes, and a tensor from its bytes. The machine is little-endian, as the format is. */
-export function bytesOf({ data }: TensorData): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-}
+const brokenFile = 'the file is damaged or was not wholly copied: fetch or write it again'
 
-export function emptyTensor(dtype: DType, shape: Shape): TensorData {
-  invariant(new Uint8Array(Uint16Array.of(1).buffer)[0] === 1, 'the machine is little-endian')
-  invariant(dtypes[dtype].sizeBytes * numElements(shape) <= Number.MAX_SAFE_INTEGER, 'the tensor has a size')
-  return tensorData(dtype, shape)
-}
-
-export function invalid(file: string, problem: string, cause?: unknown): TalwegError {
-  return new TalwegError({ code: 'INVALID_FILE', operation: 'safetensors', problem, place: { file }, cause })
+export function invalid(file: string, problem: string, hint = brokenFile, cause?: unknown): TalwegError {
+  return new TalwegError({ code: 'INVALID_FILE', operation: 'safetensors', problem, hint, place: { file }, cause })
 }
