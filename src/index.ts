@@ -8,6 +8,12 @@ export { errorCodes, exitCodes, TalwegError, type ErrorCode, type ErrorPlace } f
 export type { DType } from './core/dtype.js'
 export type { Shape, TensorData, TensorType } from './core/shape.js'
 export * as data from './data/index.js'
+export {
+  loadPretrained,
+  savePretrained,
+  type ModelClass,
+  type SavePretrainedOptions,
+} from './exchange/pretrained/index.js'
 export { Tensor, trace, type AnyTensor } from './graph/index.js'
 export * as nn from './nn/index.js'
 export * as ops from './ops/index.js'

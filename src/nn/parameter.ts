@@ -6,7 +6,7 @@
  */
 import type { DType } from '../core/dtype.js'
 import { TalwegError } from '../core/errors.js'
-import { tensorType, type Shape, type TensorType } from '../core/shape.js'
+import { tensorType, type Shape, type TensorData, type TensorType } from '../core/shape.js'
 import { currentPlace } from '../graph/location.js'
 import type { Value } from '../graph/graph.js'
 import { Tensor, type AnyTensor } from '../graph/tensor.js'
@@ -23,6 +23,8 @@ export class Parameter<S extends Shape = Shape, D extends DType = 'f32'> extends
   readonly #type: TensorType<D>
   readonly initializer: Initializer
   trainable: boolean
+  /** Its first value where it was loaded, rather than made by the initialiser. */
+  loaded: TensorData | undefined
 
   constructor(shape: S, { initializer = zeros(), dtype = 'f32' as D, trainable = true }: ParameterOptions<D> = {}) {
     super(undefined)

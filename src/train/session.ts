@@ -74,7 +74,7 @@ export async function prepareTraining(
   const engine = await openEngine(settings.engine, { threads: settings.threads }, notify)
   const source = await callUserAsync('data', definition.data)
   checkSource(source)
-  const model = callUser('model', () => definition.model(factsOf(source)))
+  const model = await callUserAsync('model', () => definition.model(factsOf(source)))
   checkModel(model)
   const optimizer =
     settings.learningRate === undefined
@@ -316,14 +316,24 @@ export class TrainingSession {
   }
 }
 
-/** Parameters by their initialisers, drawn on the engine itself; everything else stays zero, and all is well. */
+/**
+ * Parameters by their initialisers, drawn on the engine itself, or as they were loaded; everything else stays zero, and all is
+ * well. What was loaded is in the engine then, and the model gives it up.
+ */
 async function initialize(
   { model, settings, engine }: PreparedTraining,
   buffers: ReadonlyMap<string, EngineBuffer>,
 ): Promise<void> {
   const { graph, state } = buildInitialization(model, settings.seed)
-  const { program } = compileGraph(graph, engine, { state, outputs: [] })
-  await (await engine.load(program, buffers)).run({})
+  if (Object.keys(state).length > 0) {
+    const { program } = compileGraph(graph, engine, { state, outputs: [] })
+    await (await engine.load(program, buffers)).run({})
+  }
+  for (const [path, parameter] of model.namedParameters()) {
+    if (parameter.loaded === undefined) continue
+    await buffers.get(path)?.write(parameter.loaded)
+    parameter.loaded = undefined
+  }
   await buffers.get(healthFlag)?.write(tensorData('bool', [], [1]))
 }
 

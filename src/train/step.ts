@@ -349,12 +349,15 @@ export function buildEvaluation<M extends Module>(
   }
 }
 
-/** The first values of a model's parameters, which are its state: they are drawn where they stay, with no copy on the host. */
+/**
+ * The first values of a model's parameters that weren't loaded. They are state: they are drawn where they stay, with no copy
+ * on the host.
+ */
 export function buildInitialization(
   model: Module,
   seed: number,
 ): { graph: Graph; state: Readonly<Record<string, string>> } {
-  const parameters = Array.from(model.namedParameters())
+  const parameters = Array.from(model.namedParameters()).filter(([, { loaded }]) => loaded === undefined)
   const inputs = parameters.map(([name, { type }]) => ({ name, type }))
   const state = Object.fromEntries(parameters.map(([path]) => [path, `first ${path}`]))
   const graph = trace('initialization', inputs, () =>

@@ -30,8 +30,8 @@ export interface DataFacts {
 }
 
 export interface TrainingDefinition<M extends Module> extends SettingsInput {
-  /** Makes the model. */
-  readonly model: (facts: DataFacts) => M
+  /** Makes the model, or loads it. */
+  readonly model: (facts: DataFacts) => M | Promise<M>
   /** Opens the data. */
   readonly data: () => DataSource | Promise<DataSource>
   /** The scalar to be made small, for a batch; traced once. A loss of `nn` weighs uneven batches exactly. */

@@ -6,7 +6,7 @@ import { GPT } from '../../nn/index.js'
 import { loadNewestWhole } from '../../train/checkpoint/index.js'
 import { factsOf, findRun, openEngine, type EngineChoice, type RunFolder } from '../../train/index.js'
 import { generateTokens } from '../../train/sample/index.js'
-import { callUser } from '../../train/userCode.js'
+import { callUserAsync } from '../../train/userCode.js'
 import { defineCommand } from '../command.js'
 import { engineFlags } from '../flagGroups.js'
 import { badFlag, defineFlags } from '../flags.js'
@@ -86,7 +86,7 @@ async function loadModel(
   if (checkpoint === undefined) throw failed(run, 'the run has no checkpoint yet', 'train it first')
   if (file === null) throw failed(run, 'the run does not say from which file it was trained', 'train from a file')
   const training = await loadTraining(run.resolve(file), 'sample')
-  const model = callUser('model', () => training.definition.model(factsOf({ vocabulary })))
+  const model = await callUserAsync('model', () => training.definition.model(factsOf({ vocabulary })))
   if (!(model instanceof GPT))
     throw failed(run, `its model is ${model.constructor.name}, not a GPT`, 'text can be sampled from nn.GPT')
   return { model, parameters: checkpoint.model }

@@ -1,0 +1,82 @@
+/** Taking a model to the rest of the world: the files that Transformers and torchvision load unchanged. */
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { TalwegError } from '../../core/errors.js'
+import { formatType, sameType, type TensorData } from '../../core/shape.js'
+import type { Module } from '../../nn/index.js'
+import { orDiskFull, replaceFile } from '../disk.js'
+import { otherTensorFiles, writeTensorFiles } from '../safetensors/tensorFiles.js'
+import type { OutgoingTensor } from '../safetensors/writer.js'
+import { families } from './families/index.js'
+import type { Family } from './family.js'
+import { joinColumns, toTheirs } from './layout.js'
+import { configName } from './load.js'
+import { pairUp, type Pairing } from './rows.js'
+
+export interface SavePretrainedOptions {
+  /** The parameters' values by path, such as a checkpoint's; by default those that the model was loaded with. */
+  readonly weights?: ReadonlyMap<string, TensorData>
+  /** Bytes of tensors that a file holds at most. Default 5 GB. */
+  readonly maxShardBytes?: number
+}
+
+/**
+ * Writes a model as Hugging Face keeps it: `config.json` and `model.safetensors`, in shards where it is large.
+ *
+ * @param folder made if it is not there; a model that is in it is replaced
+ * @returns the names of the files written
+ * @throws DISK_FULL; INVALID_SETTING where no family is the model's, or its weights are not given
+ * @example await savePretrained(model, 'out/gpt2', { weights })
+ */
+export async function savePretrained(
+  model: Module,
+  folder: string,
+  { weights, maxShardBytes = 5e9 }: SavePretrainedOptions = {},
+): Promise<string[]> {
+  const family = familyOf(model)
+  const tensors = [
+    ...pairUp(model, family.rows).map((pairing) => outgoing(pairing, weights)),
+    ...(family.extras?.(model) ?? []),
+  ]
+  await orDiskFull(folder, () => mkdir(folder, { recursive: true }))
+  const config = family.describe(model)
+  await replaceFile(path.join(folder, configName), `${JSON.stringify(config, undefined, 2)}\n`)
+  const written = await writeTensorFiles(folder, tensors, maxShardBytes)
+  await removeOthers(folder, written)
+  return [configName, ...written]
+}
+
+function familyOf(model: Module): Family {
+  const found = families.find((family) => family.has(model))
+  if (found !== undefined) return found
+  throw new TalwegError({
+    code: 'INVALID_SETTING',
+    operation: 'savePretrained',
+    problem: `the model is ${model.constructor.name}; no format of others is known for it`,
+    hint: `models of ${families.map(({ name }) => name).join(', ')} can be saved; any other can be exported as ONNX`,
+  })
+}
+
+function outgoing({ theirs, shape, layout, ours }: Pairing, weights: SavePretrainedOptions['weights']): OutgoingTensor {
+  const values = ours.map(({ path: name, parameter }) => {
+    const value = weights === undefined ? parameter.loaded : weights.get(name)
+    if (value !== undefined && sameType(value, parameter.type)) return value
+    const found = value === undefined ? 'has no value' : `is given as ${formatType(value)}`
+    throw new TalwegError({
+      code: 'INVALID_SETTING',
+      operation: 'savePretrained',
+      problem: `the parameter ${name}, ${formatType(parameter.type)}, ${found}`,
+      hint: "give `weights`, a checkpoint's tensors by path",
+    })
+  })
+  return { name: theirs, type: { dtype: 'f32', shape }, take: () => toTheirs(joinColumns(values), layout) }
+}
+
+/** Files of a model that was here before; a reader would take them for this one's. */
+async function removeOthers(folder: string, written: readonly string[]): Promise<void> {
+  if (!existsSync(folder)) return
+  for (const name of await readdir(folder)) {
+    if (otherTensorFiles.test(name) && !written.includes(name)) await rm(path.join(folder, name))
+  }
+}
