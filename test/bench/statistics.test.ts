@@ -1,7 +1,7 @@
 /** The bench's arithmetic and the form of what it prints. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkAgreement, largestDifference, type LossAt } from '../../bench/run/agreement.js'
+import { checkAgreement, largestDifference, trailingMeans, type LossAt } from '../../bench/run/agreement.js'
 import { barsOf } from '../../bench/run/bars.js'
 import { readOptions } from '../../bench/run/options.js'
 import { formatLine, formatTable } from '../../bench/run/report.js'
@@ -54,6 +54,16 @@ test('losses are compared at the steps that both systems tell', () => {
   const { step, part } = largestDifference([[1, 9], [5, 5.5]], every) // prettier-ignore
   assert.equal(step, 5)
   assert.ok(Math.abs(part - 0.5 / 5.5) < 1e-12)
+})
+
+test('in bf16 curves are compared: one batch may differ where the mean over ten steps does not', () => {
+  assert.deepEqual(trailingMeans([[1, 2], [2, 4], [3, 9]], 2), [[1, 2], [2, 3], [3, 6.5]]) // prettier-ignore
+  const flat: LossAt[] = Array.from({ length: 30 }, (_, index) => [index + 1, 3])
+  const bumped: LossAt[] = flat.map(([step, loss]) => [step, step === 22 ? loss * 1.05 : loss])
+  assert.ok(checkAgreement('case', 'peer', flat, bumped, 'bf16') < 6e-3)
+  assert.throws(() => checkAgreement('case', 'peer', flat, bumped, 'f32'), /at step 22/)
+  const drifted: LossAt[] = flat.map(([step, loss]) => [step, step > 12 ? loss * 1.02 : loss])
+  assert.throws(() => checkAgreement('case', 'peer', flat, drifted, 'bf16'), /differ by 2\.0e-2/)
 })
 
 test('a system that computes something else fails the case, and so does one that tells nothing to compare', () => {
