@@ -1,4 +1,7 @@
-/** Multi-head attention, with a key-value cache for generating text. */
+/**
+ * Multi-head attention, with a key-value cache for generating text. Sources: Vaswani et al., "Attention is all you need",
+ * 2017; fewer heads of keys and values than of queries: Ainslie et al., "GQA", 2023.
+ */
 import { TalwegError } from '../../core/errors.js'
 import type { Shape } from '../../core/shape.js'
 import { checkOptions, ranges } from '../../graph/checkOptions.js'
@@ -18,6 +21,8 @@ import { Linear } from './linear.js'
 export interface MultiHeadAttentionOptions {
   readonly width: number
   readonly heads: number
+  /** Heads of keys and values, each for as many heads of queries in a row; as many as `heads` by default. */
+  readonly keyValueHeads?: number
   /** Row t looks at columns up to t only. */
   readonly causal?: boolean
   readonly bias?: boolean
@@ -27,18 +32,29 @@ export interface MultiHeadAttentionOptions {
   readonly outputInitializer?: Initializer
 }
 
-/** Keys and values of places already seen, [B, context, H, D] each. */
+/** Keys and values of places already seen, [B, context, keyValueHeads, D] each. */
 export interface KeyValueCache {
   readonly key: AnyTensor
   readonly value: AnyTensor
 }
 
+/** What queries and keys go through before their product. */
+export type Turn = (heads: AnyTensor) => AnyTensor
+
+const unturned: Turn = (heads) => heads
+
+/**
+ * Attention of a sequence to itself, f32 [B, T, width] to [B, T, width].
+ *
+ * @example new nn.MultiHeadAttention({ width: 256, heads: 8, keyValueHeads: 2, causal: true, bias: false })
+ */
 export class MultiHeadAttention extends Module {
   readonly query: Linear
   readonly key: Linear
   readonly value: Linear
   readonly output: Linear
   readonly heads: number
+  readonly keyValueHeads: number
   readonly causal: boolean
   readonly dropout: number
 
@@ -51,15 +67,18 @@ export class MultiHeadAttention extends Module {
       bias = true,
       weightInitializer,
       outputInitializer = weightInitializer,
+      keyValueHeads = heads,
     } = options
-    checkHeads('MultiHeadAttention', width, heads)
+    checkHeads('MultiHeadAttention', width, heads, keyValueHeads)
     checkOptions('MultiHeadAttention', { dropout: [options.dropout, ranges.share] })
     const linear = { bias, weightInitializer, biasInitializer: zeros() }
     this.query = new Linear(width, width, linear)
-    this.key = new Linear(width, width, linear)
-    this.value = new Linear(width, width, linear)
+    const keyWidth = keyValueHeads * (width / heads)
+    this.key = new Linear(width, keyWidth, linear)
+    this.value = new Linear(width, keyWidth, linear)
     this.output = new Linear(width, width, { ...linear, weightInitializer: outputInitializer })
     this.heads = heads
+    this.keyValueHeads = keyValueHeads
     this.causal = causal
     this.dropout = options.dropout ?? 0
   }
@@ -67,12 +86,11 @@ export class MultiHeadAttention extends Module {
   /**
    * @param x [B, T, width]
    * @param mask `bool` [B|1, H|1, T|1, T]: where false, the row does not look at the column
+   * @param turn what queries and keys [B, T, heads, D] go through, such as rotary positions
    */
-  forward(x: AnyTensor, mask?: Tensor<Shape, 'bool'>): AnyTensor {
-    const mixed = attention(this.split(this.query, x), this.split(this.key, x), this.split(this.value, x), {
-      causal: this.causal,
-      mask,
-    })
+  forward(x: AnyTensor, mask?: Tensor<Shape, 'bool'>, turn: Turn = unturned): AnyTensor {
+    const [query, key] = [this.split(this.query, x), this.split(this.key, x)]
+    const mixed = attention(turn(query), turn(key), this.split(this.value, x), { causal: this.causal, mask })
     return this.finish(mixed, x)
   }
 
@@ -81,21 +99,27 @@ export class MultiHeadAttention extends Module {
    *
    * @param position `i32` scalar
    */
-  forwardCached(x: AnyTensor, cache: KeyValueCache, position: AnyTensor): { output: AnyTensor; cache: KeyValueCache } {
+  forwardCached(
+    x: AnyTensor,
+    cache: KeyValueCache,
+    position: AnyTensor,
+    turn: Turn = unturned,
+  ): { output: AnyTensor; cache: KeyValueCache } {
     const [, length] = x.shape
     const places = add(iota([length]), position) as AnyTensor
-    const key = writeAt(cache.key, places, this.split(this.key, x))
+    const query = turn(this.split(this.query, x))
+    const key = writeAt(cache.key, places, turn(this.split(this.key, x)))
     const value = writeAt(cache.value, places, this.split(this.value, x))
     const columns = iota([length, key.shape[1]], 1) as AnyTensor
     const seen = lessEqual(columns, reshape(places, [length, 1])) as Tensor<Shape, 'bool'>
     const mask = reshape(seen, [1, 1, length, key.shape[1]]) as Tensor<Shape, 'bool'>
-    const mixed = attention(this.split(this.query, x), key, value, { mask })
+    const mixed = attention(query, key, value, { mask })
     return { output: this.finish(mixed, x), cache: { key, value } }
   }
 
   private split(projection: Linear, x: AnyTensor): AnyTensor {
     const [batch, length, width] = x.shape
-    return reshape(projection.forward(x as Tensor<Shape, 'f32'>), [batch, length, this.heads, width / this.heads])
+    return reshape(projection.forward(x as Tensor<Shape, 'f32'>), [batch, length, -1, width / this.heads])
   }
 
   private finish(mixed: AnyTensor, x: AnyTensor): AnyTensor {
@@ -104,17 +128,23 @@ export class MultiHeadAttention extends Module {
   }
 }
 
-/** @throws INVALID_SETTING where heads would not be equally wide */
-export function checkHeads(operation: string, width: number, heads: number): void {
-  checkOptions(operation, { width: [width, ranges.count], heads: [heads, ranges.count] })
-  if (width % heads === 0) return
-  throw new TalwegError({
-    code: 'INVALID_SETTING',
-    operation,
-    problem: `width ${width} is not divisible by ${heads} heads`,
-    hint: 'choose a width that is a multiple of the number of heads',
-    place: currentPlace(),
+/** @throws INVALID_SETTING where heads would not be equally wide, or not serve equally many others */
+export function checkHeads(operation: string, width: number, heads: number, keyValueHeads = heads): void {
+  checkOptions(operation, {
+    width: [width, ranges.count],
+    heads: [heads, ranges.count],
+    keyValueHeads: [keyValueHeads, ranges.count],
   })
+  const fail = (problem: string, hint: string): never => {
+    throw new TalwegError({ code: 'INVALID_SETTING', operation, problem, hint, place: currentPlace() })
+  }
+  if (width % heads !== 0)
+    fail(
+      `width ${width} is not divisible by ${heads} heads`,
+      'choose a width that is a multiple of the number of heads',
+    )
+  if (heads % keyValueHeads !== 0)
+    fail(`${heads} heads can't share ${keyValueHeads} heads of keys and values`, 'choose a number that divides heads')
 }
 
 /** Puts rows [B, n, H, D] at `places` [n] of dimension 1. */

@@ -111,8 +111,8 @@ function checkedParameter(name: string, type: TensorType, parameters: ReadonlyMa
 }
 
 function cacheTypes(model: GPT): NamedType[] {
-  const { context, heads, width } = model.options
-  const type = tensorType('f32', [1, context, heads, width / heads])
+  const { context, heads, keyValueHeads, width } = model.options
+  const type = tensorType('f32', [1, context, keyValueHeads, width / heads])
   return model.blocks.flatMap((_, layer) => [
     { name: cacheName(layer, 'key'), type },
     { name: cacheName(layer, 'value'), type },

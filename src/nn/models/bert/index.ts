@@ -1,0 +1,9 @@
+/** BERT and its heads. */
+export {
+  BERTMaskedLanguageModel,
+  BERTSequenceClassifier,
+  BERTTokenClassifier,
+  type BERTClassifierOptions,
+} from './heads.js'
+export { BERT, type BERTInputs, type BERTResults } from './model.js'
+export { type BERTConfigName, type BERTOptions, type ResolvedBERTOptions } from './options.js'
