@@ -11,10 +11,24 @@ export abstract class Module {
   namedParameters(): Map<string, AnyParameter> {
     const found = new Map<string, AnyParameter>()
     const seen = new Set<AnyParameter>()
-    visit(this, '', (path, parameter) => {
+    visit(this, '', (path, part) => {
+      if (!(part instanceof Parameter)) return
+      const parameter = part as AnyParameter
       if (seen.has(parameter)) return
       seen.add(parameter)
       found.set(path, parameter)
+    })
+    return found
+  }
+
+  /** This module (by the path '') and every one under it, each once, by the first path that leads to it. */
+  namedModules(): Map<string, Module> {
+    const found = new Map<string, Module>()
+    const seen = new Set<Module>()
+    visit(this, '', (path, part) => {
+      if (!(part instanceof Module) || seen.has(part)) return
+      seen.add(part)
+      found.set(path, part)
     })
     return found
   }
@@ -29,8 +43,10 @@ export abstract class Module {
   }
 }
 
-function visit(value: unknown, path: string, found: (path: string, parameter: AnyParameter) => void): void {
-  if (value instanceof Parameter) return found(path, value as AnyParameter)
-  if (!(value instanceof Module) && !Array.isArray(value)) return
-  for (const [key, child] of Object.entries(value)) visit(child, path === '' ? key : `${path}.${key}`, found)
+/** Meets the modules and parameters under a value, a module before what is in it. */
+function visit(value: unknown, path: string, meet: (path: string, part: Module | Parameter) => void): void {
+  if (value instanceof Parameter) return meet(path, value as Parameter)
+  if (value instanceof Module) meet(path, value)
+  else if (!Array.isArray(value)) return
+  for (const [key, child] of Object.entries(value)) visit(child, path === '' ? key : `${path}.${key}`, meet)
 }

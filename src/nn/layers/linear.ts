@@ -7,6 +7,7 @@ import { takeRows } from '../../ops/indexing.js'
 import { matmul } from '../../ops/products.js'
 import { fanInUniform, normal, type Initializer } from '../initializers.js'
 import { Module } from '../module.js'
+import type { LowRankAdapter } from '../tuning/lora.js'
 import { Parameter } from '../parameter.js'
 
 export interface LinearOptions {
@@ -24,6 +25,8 @@ export interface LinearOptions {
 export class Linear<In extends number = number, Out extends number = number> extends Module {
   readonly weight: Parameter<readonly [In, Out]>
   readonly bias: Parameter<readonly [Out]> | undefined
+  /** What `lora` puts beside the weight. */
+  adapter: LowRankAdapter | undefined
 
   constructor(numInputs: In, numOutputs: Out, { bias = true, weightInitializer, biasInitializer }: LinearOptions = {}) {
     super()
@@ -36,10 +39,9 @@ export class Linear<In extends number = number, Out extends number = number> ext
   /** x [..., inputs] to [..., outputs]. */
   forward<S extends Shape>(x: Tensor<S, 'f32'> & CheckLast<S, In>): Tensor<ReplaceLast<S, Out>, 'f32'> {
     const product: AnyTensor = matmul(x as AnyTensor, this.weight as AnyTensor)
-    return (this.bias === undefined ? product : add(product, this.bias as AnyTensor)) as Tensor<
-      ReplaceLast<S, Out>,
-      'f32'
-    >
+    const result = this.bias === undefined ? product : (add(product, this.bias as AnyTensor) as AnyTensor)
+    const { adapter } = this
+    return (adapter === undefined ? result : add(result, adapter.forward(x))) as Tensor<ReplaceLast<S, Out>, 'f32'>
   }
 }
 
