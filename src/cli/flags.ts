@@ -1,8 +1,9 @@
 /**
- * Flags: what a command declares, and the check of what was given. yargs splits the line into words and writes the
- * help; kinds and choices are checked here, so that every fault is one coded error that names the flag and both values.
+ * Flags: what a command declares, and the check of what was given. yargs writes the help and its parser splits the line into
+ * words; kinds and choices are checked here, so that every fault is one coded error that names the flag and both values.
  */
 import type { Options } from 'yargs'
+import type { Options as ParserOptions } from 'yargs-parser'
 import { TalwegError } from '../core/errors.js'
 import { nearest } from '../core/nearest.js'
 
@@ -49,17 +50,26 @@ export function spell(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
-export function yargsOptions(flags: Flags): Record<string, Options> {
-  return mapFlags(flags, (flag) => ({ ...helpOf(flag), ...parsingOf(flag) }))
+/** For the parser: which flags are on or off, and which have values. */
+export function parserOptions(flags: Flags): ParserOptions {
+  const all = Object.entries(flags).map(([name, flag]) => ({ ...flag, name: spell(name).slice(2) }))
+  const named = (isWanted: (flag: Flag) => boolean): string[] => all.filter(isWanted).map(({ name }) => name)
+  const isList = ({ kind }: Flag): boolean => kind === 'list'
+  const hasValue = ({ kind }: Flag): boolean => kind !== 'boolean'
+  return {
+    alias: Object.fromEntries(all.map(({ name, aliases = [] }) => [name, [...aliases]])),
+    boolean: named((flag) => !hasValue(flag)),
+    string: named(hasValue),
+    array: named(isList),
+    // NaN: a value must follow, which may be any word; 1 for lists, which would take all words that follow.
+    narg: Object.fromEntries(all.filter(hasValue).map((flag) => [flag.name, isList(flag) ? 1 : NaN])),
+    configuration: { 'unknown-options-as-args': true, 'parse-positional-numbers': false, 'dot-notation': false },
+  }
 }
 
 /** For the help alone: without types, which yargs would print and which say less than `N`, `X` and `FILE` do. */
 export function yargsHelp(flags: Flags): Record<string, Options> {
-  return mapFlags(flags, helpOf)
-}
-
-function mapFlags(flags: Flags, optionOf: (flag: Flag) => Options): Record<string, Options> {
-  return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [spell(name).slice(2), optionOf(flag)]))
+  return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [spell(name).slice(2), helpOf(flag)]))
 }
 
 function helpOf({ kind, describe, aliases, choices, value, defaultText, group, isRequired }: Flag): Options {
@@ -72,11 +82,6 @@ function helpOf({ kind, describe, aliases, choices, value, defaultText, group, i
     group,
     demandOption: false,
   }
-}
-
-function parsingOf({ kind }: Flag): Options {
-  if (kind === 'boolean') return { boolean: true }
-  return { string: true, requiresArg: true, ...(kind === 'list' ? { array: true, nargs: 1 } : {}) }
 }
 
 /** Checks and converts what yargs found. @throws UNKNOWN_FLAG, INVALID_SETTING */

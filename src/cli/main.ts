@@ -12,6 +12,7 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   }
   process.stdout.write(`${manifest.version}\n`)
 } else {
-  const { run } = await import('./run.js')
-  process.exitCode = await run(args)
+  void import('./run.js').then(async ({ run }) => {
+    process.exitCode = await run(args)
+  })
 }

@@ -73,9 +73,6 @@ async function loadDefaultExport(file: string, command: string): Promise<unknown
   throw invalid(command, found, { file: absolute }, 'write `export default defineTraining({ … })`')
 }
 
-/** What Node ends with when all that is left is a promise that nothing will settle. */
-const unsettledExitCode = 13
-
 /**
  * Says so where the process ends while a file is being loaded; without this it would end in silence, by what looks like
  * success.
@@ -83,14 +80,16 @@ const unsettledExitCode = 13
  * @returns stops watching
  */
 function watchForExit(file: string, command: string): () => void {
-  const listener = (): void => {
-    const place = currentPlace()
-    if (place === undefined && process.exitCode !== unsettledExitCode) return
-    const problem = place === undefined ? 'it waits for what never comes' : 'it calls process.exit while it is loaded'
-    process.exitCode = reportFailure(invalid(command, problem, place ?? { file }))
+  const fail = (problem: string, place: ErrorPlace): void => {
+    process.exitCode = reportFailure(invalid(command, problem, place))
   }
-  process.on('exit', listener)
-  return () => process.off('exit', listener)
+  const whenIdle = (): void => fail('it waits for what never comes', { file })
+  const whenEnding = (): void => {
+    const place = currentPlace()
+    if (place !== undefined) fail('it calls process.exit while it is loaded', place)
+  }
+  process.on('beforeExit', whenIdle).on('exit', whenEnding)
+  return () => process.off('beforeExit', whenIdle).off('exit', whenEnding)
 }
 
 function loadingError(error: unknown, file: string, command: string): unknown {

@@ -2,7 +2,7 @@
  * What the loop remembers between steps: sums for the next report, the best validation so far. It is kept with each
  * checkpoint, so that a resumed run reports, and stops, where one that never stopped would have.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { JsonValue, Manifest } from './checkpoint/index.js'
 
 const schema = z.strictObject({

@@ -2,7 +2,7 @@
  * What can be chosen at launch: everything about a training that is not its model, data, loss or optimiser. Settings
  * come from the training file, then a settings file, then flags; they are checked together, once, here.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { TalwegError } from '../core/errors.js'
 import { nearest } from '../core/nearest.js'
 import { passNames } from '../compile/options.js'

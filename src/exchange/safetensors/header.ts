@@ -7,7 +7,7 @@
  *
  * Source: https://github.com/huggingface/safetensors#format
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { invariant, TalwegError } from '../../core/errors.js'
 import { numElements, type Shape, type TensorType } from '../../core/shape.js'
 import { isStoredName, otherNames, storedTypes, type StoredName } from './storedTypes.js'

@@ -1,6 +1,6 @@
 /** A fitted model as a file: JSON with the design that its table was prepared by and its weights in the table's own units. */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { TalwegError } from '../../core/errors.js'
 import { restoreTableDesign, type JsonValue } from '../../data/index.js'
 import type { FittedModel } from './fit.js'

@@ -11,7 +11,7 @@ import { link, open, readFile, rename, stat, unlink, utimes } from 'node:fs/prom
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { TalwegError } from '../../core/errors.js'
 import { isSystemError } from '../../exchange/disk.js'
 
