@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include "addon/convert.h"
+#include "core/wire.h"
 #include "engine/engine.h"
 #include "engine/peaks.h"
 
@@ -25,6 +26,18 @@ struct Span {
 Span spanOf(const Napi::Value& value) {
   const auto array = value.As<Napi::TypedArray>();
   return {static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
+}
+
+ByteSpan bytesOf(const Napi::Value& value) {
+  const Span span = spanOf(value);
+  return {reinterpret_cast<const std::uint8_t*>(span.data), span.sizeBytes};
+}
+
+Data dataOf(const Napi::Value& bytes, const Napi::Value& beside) {
+  const auto given = beside.As<Napi::Array>();
+  std::vector<ByteSpan> arrays;
+  for (std::uint32_t i = 0; i < given.Length(); ++i) arrays.push_back(bytesOf(given.Get(i)));
+  return readWire(bytesOf(bytes), arrays);
 }
 
 template <class Pointer>
@@ -165,37 +178,42 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     });
   }
 
-  // (instruction, types of its inputs, types of its outputs) -> bytes
+  // (instructions over values as bytes, the arrays beside) -> bytes for each
   Napi::Value scratchBytes(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
-      const Instruction instruction = readInstruction(toData(info[0]));
-      const std::vector<View> inputs = viewsOf(toData(info[1])), outputs = viewsOf(toData(info[2]));
-      std::size_t result = 0;
-      engine_->postAndWait([&] { result = measureScratch(engine_->machine(), instruction, inputs, outputs); });
-      return Napi::Number::New(info.Env(), static_cast<double>(result));
+      const Unplaced asked = readUnplaced(dataOf(info[0], info[1]));
+      std::vector<std::size_t> sizes;
+      engine_->postAndWait([&] {
+        for (const Instruction& instruction : asked.instructions) {
+          const std::vector<View> inputs = viewsOf(asked.values, instruction.inputs);
+          const std::vector<View> outputs = viewsOf(asked.values, instruction.outputs);
+          sizes.push_back(measureScratch(engine_->machine(), instruction, inputs, outputs));
+        }
+      });
+      Napi::Array result = Napi::Array::New(info.Env(), sizes.size());
+      for (std::uint32_t i = 0; i < sizes.size(); ++i) result.Set(i, static_cast<double>(sizes[i]));
+      return result;
     });
   }
 
   // Views over no memory, each of an address range of its own, so that none seems to share memory with another.
-  static std::vector<View> viewsOf(const Data& types) {
+  static std::vector<View> viewsOf(const std::vector<talweg::Value>& values, const std::vector<int>& indices) {
     static std::uintptr_t nextAddress = 0;
     std::vector<View> views;
-    for (const Data& type : types.list()) {
+    for (int index : indices) {
       nextAddress += std::uintptr_t{1} << 40;
-      void* nowhere = reinterpret_cast<void*>(nextAddress);
-      View view = contiguousView(dtypeNamed(type["dtype"].text()), type["shape"].integers(), nowhere);
-      if (type.has("strides")) view.strides = type["strides"].integers();
-      views.push_back(view);
+      const talweg::Value& value = values.at(index);
+      views.push_back({value.dtype, value.shape, value.strides, reinterpret_cast<char*>(nextAddress)});
     }
     return views;
   }
 
-  // (program, buffers) -> promise of executable
+  // (program as bytes, the arrays beside, buffers) -> promise of executable
   Napi::Value load(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
-      auto program = std::make_shared<Program>(readProgram(toData(info[0])));
+      auto program = std::make_shared<Program>(readProgram(dataOf(info[0], info[1])));
       std::vector<Buffer> state;
-      const auto buffers = info[1].As<Napi::Array>();
+      const auto buffers = info[2].As<Napi::Array>();
       for (std::uint32_t i = 0; i < buffers.Length(); ++i) state.push_back(pointerOf<Buffer>(buffers.Get(i)));
       return promise(info, [engine = engine_.get(), program, state] {
         auto loaded = std::make_shared<Executable>(engine->machine(), std::move(*program), state);

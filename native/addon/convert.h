@@ -1,15 +1,11 @@
-// Between JavaScript's values and the engine's.
+// The engine's errors as JavaScript's.
 #pragma once
 
 #include <napi.h>
 
-#include "core/data.h"
 #include "core/error.h"
 
 namespace talweg::addon {
-
-// Plain data: numbers, strings, booleans, null, arrays, objects; a typed array becomes its bytes.
-Data toData(const Napi::Value& value);
 
 // A JavaScript error with the engine's code.
 Napi::Error toError(Napi::Env env, const std::string& code, const std::string& message);

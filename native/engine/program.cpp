@@ -42,11 +42,9 @@ Value readValue(const Data& data) {
   return value;
 }
 
-std::shared_ptr<const Body> readBody(const Data& data);
+using Bodies = std::vector<std::shared_ptr<const Body>>;
 
-}  // namespace
-
-Instruction readInstruction(const Data& data) {
+Instruction readInstruction(const Data& data, const Bodies& bodies) {
   Instruction instruction;
   instruction.operation = data["operation"].text();
   instruction.attributes = data["attributes"];
@@ -56,15 +54,13 @@ Instruction readInstruction(const Data& data) {
   }
   instruction.inputs = indices(data["inputs"]);
   instruction.outputs = indices(data["outputs"]);
-  if (data.has("body")) instruction.body = readBody(data["body"]);
+  if (data.has("body")) instruction.body = bodies.at(data["body"].integer());
   if (data.has("scratch")) instruction.scratch = static_cast<int>(data["scratch"].integer());
   instruction.label = data["label"].text();
   return instruction;
 }
 
-namespace {
-
-std::shared_ptr<const Body> readBody(const Data& data) {
+std::shared_ptr<const Body> readBody(const Data& data, const Bodies& bodies) {
   auto body = std::make_shared<Body>();
   for (const Data& type : data["values"].list()) {
     body->values.push_back({dtypeNamed(type["dtype"].text()), type["shape"].integers()});
@@ -75,9 +71,27 @@ std::shared_ptr<const Body> readBody(const Data& data) {
   }
   body->inputs = indices(data["inputs"]);
   body->outputs = indices(data["outputs"]);
-  for (const Data& instruction : data["instructions"].list())
-    body->instructions.push_back(readInstruction(instruction));
+  for (const Data& instruction : data["instructions"].list()) {
+    body->instructions.push_back(readInstruction(instruction, bodies));
+  }
   return body;
+}
+
+// A body comes after those inside it.
+std::vector<Instruction> readInstructions(const Data& data) {
+  Bodies bodies;
+  for (const Data& body : data["bodies"].list()) bodies.push_back(readBody(body, bodies));
+  std::vector<Instruction> instructions;
+  for (const Data& instruction : data["instructions"].list()) {
+    instructions.push_back(readInstruction(instruction, bodies));
+  }
+  return instructions;
+}
+
+std::vector<Value> readValues(const Data& data) {
+  std::vector<Value> values;
+  for (const Data& value : data["values"].list()) values.push_back(readValue(value));
+  return values;
 }
 
 Program::State readState(const Data& data) {
@@ -89,14 +103,14 @@ Program::State readState(const Data& data) {
 
 }  // namespace
 
+Unplaced readUnplaced(const Data& data) { return {readValues(data), readInstructions(data)}; }
+
 Program readProgram(const Data& data) {
   Program program;
   program.name = data["name"].text();
   for (const Data& buffer : data["buffers"].list()) program.buffers.push_back(readBuffer(buffer));
-  for (const Data& value : data["values"].list()) program.values.push_back(readValue(value));
-  for (const Data& instruction : data["instructions"].list()) {
-    program.instructions.push_back(readInstruction(instruction));
-  }
+  program.values = readValues(data);
+  program.instructions = readInstructions(data);
   for (const Data& input : data["inputs"].list()) {
     program.inputs.push_back(
         {input["name"].text(), static_cast<int>(input["value"].integer()), input["stepped"].boolean()});

@@ -84,7 +84,13 @@ struct Program {
   std::size_t arenaSizeBytes;
 };
 
+// Instructions over values that have no place yet.
+struct Unplaced {
+  std::vector<Value> values;
+  std::vector<Instruction> instructions;
+};
+
 Program readProgram(const Data& data);
-Instruction readInstruction(const Data& data);
+Unplaced readUnplaced(const Data& data);
 
 }  // namespace talweg

@@ -35,22 +35,23 @@ export function lower(
 }
 
 /** Asks the engine, once for all instructions that are alike, before anything has a place: `buffer`s mean nothing yet. */
-function findScratchSizes({ instructions, values }: Draft, target: CompileTarget): number[] {
+function findScratchSizes({ instructions, values }: Draft, target: CompileTarget): readonly number[] {
   if (target.scratchBytes === undefined) return instructions.map(() => 0)
   const unplaced = values.map(({ storage, ...value }): ProgramValue => ({ ...value, buffer: storage }))
   const texts = new Texts()
-  const known = new Map<string, number>()
-  return instructions.map((instruction) => {
+  const typeTexts = values.map((value) => `${formatType(value)}${value.strides?.join() ?? ''}`)
+  const kinds = new Map<string, number>()
+  const asked: Instruction[] = []
+  const kindOf = instructions.map((instruction) => {
     const { operation, attributes, inputs, outputs, body } = instruction
-    const types = [...inputs, ...outputs].map(
-      (value) => `${formatType(values[value])}${values[value].strides?.join() ?? ''}`,
-    )
+    const types = [...inputs, ...outputs].map((value) => typeTexts[value])
     const text = `${operation} ${texts.of(attributes)} ${types.join(' ')} ${body === undefined ? '' : texts.identityOf(body)}`
-    const asked = { ...instruction, lastUses: [], label: operation } as unknown as Instruction
-    const sizeBytes = known.get(text) ?? target.scratchBytes!(asked, unplaced)
-    known.set(text, sizeBytes)
-    return sizeBytes
+    const kind = kinds.get(text) ?? asked.push({ ...instruction, lastUses: [], label: operation } as Instruction) - 1
+    kinds.set(text, kind)
+    return kind
   })
+  const sizes = target.scratchBytes(asked, unplaced)
+  return kindOf.map((kind) => sizes[kind])
 }
 
 class Lowering {

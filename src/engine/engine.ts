@@ -99,8 +99,8 @@ export interface Engine {
   readonly bfloat16Composites?: ReadonlySet<CompositeName>
   /** One line for the user: what it runs on (processor, instruction set, threads). */
   readonly description: string
-  /** Bytes of working memory that an instruction wants; planned into the arena, see `Instruction.scratch`. */
-  scratchBytes?(instruction: Instruction, values: readonly ProgramValue[]): number
+  /** Bytes of working memory that each instruction wants; planned into the arena, see `Instruction.scratch`. */
+  scratchBytes?(instructions: readonly Instruction[], values: readonly ProgramValue[]): readonly number[]
   allocate(type: TensorType, data?: TensorData): EngineBuffer
   /** @param state a buffer for each of the program's state entries, by name */
   load(program: Program, state: ReadonlyMap<string, EngineBuffer>): Promise<Executable>

@@ -122,7 +122,7 @@ test('rows of a matrix are views for every engine', async () => {
 test('scratch is planned into the arena for its instruction alone', () => {
   const target: CompileTarget = {
     ...reference,
-    scratchBytes: ({ operation }) => (operation === 'dotGeneral' ? 4 * tileBytes : 0),
+    scratchBytes: (asked) => asked.map(({ operation }) => (operation === 'dotGeneral' ? 4 * tileBytes : 0)),
   }
   const graph = graphOf([tile], (x) => [ops.matmul(ops.sum(ops.matmul(x, x), 0, { keepDims: true }), x)])
   const { plan, program } = compileFor(target, graph)

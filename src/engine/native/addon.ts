@@ -7,7 +7,6 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { errorCodes, TalwegError, type ErrorCode } from '../../core/errors.js'
 import type { DType } from '../../core/dtype.js'
-import type { Instruction, Program, ProgramValue } from '../program.js'
 
 /** Memory and loaded programs of the addon: opaque here. */
 export type NativeMemory = object & { readonly __memory: never }
@@ -26,8 +25,10 @@ export interface NativeAddonEngine {
   allocate(sizeBytes: number, contents: Uint8Array | undefined): NativeMemory
   read(memory: NativeMemory, into: Uint8Array): Promise<void>
   write(memory: NativeMemory, from: Uint8Array, offsetBytes: number): Promise<void>
-  scratchBytes(instruction: Instruction, inputs: readonly ProgramValue[], outputs: readonly ProgramValue[]): number
-  load(program: Program, state: readonly NativeMemory[]): Promise<NativeProgram>
+  /** Takes `wireOfInstructions`. */
+  scratchBytes(bytes: Uint8Array, arrays: readonly Uint8Array[]): readonly number[]
+  /** Takes `wireOfProgram`. */
+  load(bytes: Uint8Array, arrays: readonly Uint8Array[], state: readonly NativeMemory[]): Promise<NativeProgram>
   run(
     program: NativeProgram,
     inputs: readonly Uint8Array[],

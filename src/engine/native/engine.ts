@@ -14,6 +14,7 @@ import type { Engine, EngineBuffer, EngineOptions, EngineProfiling, Executable, 
 import type { Instruction, InstructionOperation, Program, ProgramValue } from '../program.js'
 import { marksPerStep } from '../timeline.js'
 import { fromAddon, loadAddon, type NativeAddonEngine, type NativeMemory, type NativeProgram } from './addon.js'
+import { wireOfInstructions, wireOfProgram } from './wire.js'
 
 const composites: ReadonlySet<CompositeName> = new Set([
   'elementwise',
@@ -149,7 +150,8 @@ class NativeExecutable implements Executable {
     checkInputs(this.program, inputs, undefined)
     const finding = await this.guard(this.addon.findNonFinite(this.loaded, this.inputBytes(inputs)))
     if (finding === undefined) return undefined
-    return { label: finding.label, operation: finding.operation, type: tensorType(finding.dtype, finding.shape) }
+    const { operation, dtype, shape } = finding
+    return { label: withLabels(finding.label, this.program), operation, type: tensorType(dtype, shape) }
   }
 
   private inputBytes(inputs: Inputs): Uint8Array[] {
@@ -182,10 +184,10 @@ class NativeEngine implements Engine {
     this.profiling = { run: runTimed, measurePeaks: () => this.measurePeaks() }
   }
 
-  scratchBytes(instruction: Instruction, values: readonly ProgramValue[]): number {
-    const pick = (indices: readonly number[]): ProgramValue[] => indices.map((index) => values[index])
+  scratchBytes(instructions: readonly Instruction[], values: readonly ProgramValue[]): readonly number[] {
+    const { bytes, arrays } = wireOfInstructions(instructions, values)
     try {
-      return this.addon.scratchBytes(instruction, pick(instruction.inputs), pick(instruction.outputs))
+      return this.addon.scratchBytes(bytes, arrays)
     } catch (error) {
       throw fromAddon(error, 'native engine')
     }
@@ -204,10 +206,11 @@ class NativeEngine implements Engine {
       invariant(buffer instanceof NativeBuffer, 'state of the native engine is in buffers of its own')
       return buffer.memory
     })
+    const { bytes, arrays } = wireOfProgram(program)
     try {
-      return new NativeExecutable(program, this.addon, await this.addon.load(program, memories))
+      return new NativeExecutable(program, this.addon, await this.addon.load(bytes, arrays, memories))
     } catch (error) {
-      throw fromAddon(error, program.name)
+      throw labelled(fromAddon(error, program.name), program)
     }
   }
 
@@ -219,6 +222,16 @@ class NativeEngine implements Engine {
       throw fromAddon(error, 'native engine')
     }
   }
+}
+
+/** The addon calls a program's instructions by their numbers. */
+function withLabels(text: string, { instructions }: Program): string {
+  return text.replaceAll(/#(\d+)/g, (number, index: string) => instructions[Number(index)]?.label ?? number)
+}
+
+function labelled(error: TalwegError, program: Program): TalwegError {
+  const { code, operation, problem, cause } = error
+  return new TalwegError({ code, operation, problem: withLabels(problem, program), cause })
 }
 
 async function runTimed(executable: Executable, inputs: Inputs, options?: RunOptions): Promise<TimedRun> {

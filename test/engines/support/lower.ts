@@ -119,7 +119,7 @@ class Lowering {
         : this.place(value, { ...value.type, buffer: reused, offsetElements: 0 }),
     )
     const instruction = instructionOf(node, this.numbered, outputs)
-    const scratchBytes = this.engine.scratchBytes?.(instruction, this.values) ?? 0
+    const [scratchBytes] = this.engine.scratchBytes?.([instruction], this.values) ?? [0]
     const scratch = scratchBytes > 0 ? this.addBuffer(scratchBytes, { storage: 'arena' }) : undefined
     this.instructions.push({ ...instruction, scratch } as Instruction)
   }
