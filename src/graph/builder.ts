@@ -13,7 +13,7 @@ export interface AddOptions {
   readonly decomposition?: Graph
   /** The results' types, where a copy's are known to be the original's; by default they are inferred. */
   readonly types?: readonly TensorType[]
-  /** Where the node is from; by default, where the caller's caller is in user code. */
+  /** Where the node is from; by default, for a builder that keeps locations, where the caller's caller is in user code. */
   readonly location?: Location
 }
 
@@ -23,15 +23,21 @@ export class GraphBuilder {
   /** What a nested trace has taken from the trace around it, each with the parameter that stands for it inside. */
   private readonly captured = new Map<Value, Value>()
   private nextId = 0
+  /** Graphs traced once for the whole of a trace, those inside it included. */
+  readonly shared: Map<string, Graph>
 
   /**
    * @param parent the trace around this one, from which values may be used: each becomes one more parameter here,
    *   after those of the function itself, and is listed by `captures`
+   * @param keepsLocations whether nodes remember where they were asked for: in what users trace
    */
   constructor(
     readonly name: string,
     private readonly parent?: GraphBuilder,
-  ) {}
+    private readonly keepsLocations: boolean = parent?.keepsLocations ?? false,
+  ) {
+    this.shared = parent?.shared ?? new Map()
+  }
 
   /** The parent's values used here, in the order of the parameters that stand for them. */
   get captures(): readonly Value[] {
@@ -57,7 +63,7 @@ export class GraphBuilder {
     attributes: OperationAttributes[O],
     options: AddOptions = {},
   ): readonly Value[] {
-    const location = options.location ?? captureLocation()
+    const location = options.location ?? (this.keepsLocations ? captureLocation() : undefined)
     const inputs = operands.map((operand) => this.own(operand, operation, location))
     const types = options.types ?? this.infer(operation, inputs, attributes, options.decomposition, location)
     const outputs: Value[] = []
@@ -81,7 +87,7 @@ export class GraphBuilder {
   build(results: readonly NamedValue[]): Graph {
     const owned = results.map(({ name, value }): NamedValue => {
       const isOwn = ownerOf(value.node) === this
-      return { name, value: isOwn ? value : this.own(value, 'parameter', captureLocation()) }
+      return { name, value: isOwn ? value : this.own(value, 'parameter', undefined) }
     })
     return { name: this.name, parameters: [...this.parameters], nodes: [...this.nodes], results: owned }
   }
@@ -91,7 +97,7 @@ export class GraphBuilder {
     inputs: readonly Value[],
     attributes: OperationAttributes[O],
     decomposition: Graph | undefined,
-    location: Location,
+    location: Location | undefined,
   ): readonly TensorType[] {
     try {
       return inferTypes(
@@ -101,7 +107,7 @@ export class GraphBuilder {
         decomposition,
       )
     } catch (error) {
-      const position = location.resolve()
+      const position = (location ?? captureLocation()).resolve()
       throw error instanceof TalwegError && position !== undefined && error.place?.line === undefined
         ? error.at({ file: position.file, line: position.line })
         : error
@@ -109,7 +115,7 @@ export class GraphBuilder {
   }
 
   /** The value as this builder knows it: itself, or the parameter that stands for one of the trace around. */
-  private own(value: Value, operation: OperationName, location: Location): Value {
+  private own(value: Value, operation: OperationName, location: Location | undefined): Value {
     if (ownerOf(value.node) === this) return value
     const known = this.captured.get(value)
     if (known !== undefined) return known
@@ -120,8 +126,8 @@ export class GraphBuilder {
     return inner
   }
 
-  private foreignOperand(value: Value, operation: OperationName, location: Location): TalwegError {
-    const position = location.resolve()
+  private foreignOperand(value: Value, operation: OperationName, location: Location | undefined): TalwegError {
+    const position = (location ?? captureLocation()).resolve()
     return new TalwegError({
       code: 'TRACE_MISUSE',
       operation,

@@ -5,7 +5,7 @@ export { GraphBuilder } from './builder.js'
 export type { Location, SourcePosition } from './location.js'
 export { inferTypes } from './inference/index.js'
 export { meshOf, printGraph, type PrintedMesh, type PrintOptions } from './printer.js'
-export { copyNode, inline, rewrite, type Replace } from './rewrite.js'
+export { copyNode, inline, insideLocation, rewrite, type Replace } from './rewrite.js'
 export { isTensor, Tensor, type AnyTensor } from './tensor.js'
 export {
   currentBuilder,

@@ -47,6 +47,7 @@ export interface NamedType {
  * The graph of a function.
  *
  * @param body gets a tensor for each of `inputs`, returns the results by name
+ * @param keepsLocations whether nodes remember the line that asked for them, for messages while they run
  * @example
  * const graph = trace('square', [{ name: 'x', type: tensorType('f32', [3]) }], (x) => ({ y: x.multiply(x) }))
  */
@@ -54,8 +55,9 @@ export function trace(
   name: string,
   inputs: readonly NamedType[],
   body: (...inputs: AnyTensor[]) => { readonly [result: string]: AnyTensor },
+  keepsLocations = true,
 ): Graph {
-  const builder = new GraphBuilder(name)
+  const builder = new GraphBuilder(name, undefined, keepsLocations)
   return withBuilder(builder, () => {
     const tensors = inputs.map((input) => new Tensor(builder.parameter(input.name, input.type)))
     const results = Object.entries(body(...tensors)).map(([result, tensor]): NamedValue => ({
@@ -87,6 +89,21 @@ export function traceNested(
     )
     return { graph, captures: builder.captures }
   })
+}
+
+/** As `traceNested`, but only once in a trace for all that have the same `key`, which must say all that `body` depends on. */
+export function traceShared(
+  key: string,
+  name: string,
+  types: readonly TensorType[],
+  body: (...inputs: AnyTensor[]) => readonly AnyTensor[],
+): NestedTrace {
+  const { shared } = currentBuilder(name)
+  const known = shared.get(key)
+  if (known !== undefined) return { graph: known, captures: [] }
+  const traced = traceNested(name, types, body)
+  if (traced.captures.length === 0) shared.set(key, traced.graph)
+  return traced
 }
 
 export function tensorOf(value: Value): AnyTensor {

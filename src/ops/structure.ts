@@ -1,8 +1,8 @@
 /** Composites and what shapes derivatives: named operations with a decomposition, `stopGradient`, barriers. */
 import type { CompositeAttributes, CompositeCall, CompositeName } from '../core/operations.js'
-import type { Shape } from '../core/shape.js'
 import type { DType } from '../core/dtype.js'
-import { tensorOf, traceNested } from '../graph/trace.js'
+import { formatType, type Shape } from '../core/shape.js'
+import { tensorOf, traceNested, traceShared } from '../graph/trace.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
 import { apply, applyAll } from './lift.js'
 
@@ -10,7 +10,8 @@ import { apply, applyAll } from './lift.js'
  * A named operation, meant as `body` says. An engine that knows the name runs a kernel of its own; for any other the
  * compiler puts the body in its place.
  *
- * @param body from the inputs to the results, in terms of other operations
+ * @param body from the inputs to the results, in terms of other operations: the same for the same name, attributes and
+ *   types, except of `remat`, whose body is the user's
  */
 export function composite<N extends CompositeName>(
   name: N,
@@ -18,13 +19,22 @@ export function composite<N extends CompositeName>(
   inputs: readonly AnyTensor[],
   body: (...inputs: AnyTensor[]) => readonly AnyTensor[],
 ): AnyTensor[] {
-  const { graph, captures } = traceNested(
-    name,
-    inputs.map((input) => input.type),
-    body,
-  )
+  const types = inputs.map(({ type }) => type)
+  const { graph, captures } =
+    name === 'remat'
+      ? traceNested(name, types, body)
+      : traceShared(`${name} ${textOf(attributes)} ${types.map(formatType).join()}`, name, types, body)
   const call = { name, attributes } as unknown as CompositeCall
   return applyAll('composite', [...inputs, ...captures.map(tensorOf)], call, graph).map(tensorOf)
+}
+
+/** Text that two sets of attributes share exactly if they are equal. JSON has neither infinities nor a negative zero. */
+function textOf(attributes: object): string {
+  return JSON.stringify(attributes, (_name, value: unknown) =>
+    typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
+      ? `${Math.sign(1 / value)} ${value}`
+      : value,
+  )
 }
 
 /** The same value, through which no derivative passes. */

@@ -360,13 +360,12 @@ export function buildInitialization(
   const parameters = Array.from(model.namedParameters()).filter(([, { loaded }]) => loaded === undefined)
   const inputs = parameters.map(([name, { type }]) => ({ name, type }))
   const state = Object.fromEntries(parameters.map(([path]) => [path, `first ${path}`]))
-  const graph = trace('initialization', inputs, () =>
+  const draw = (): Record<string, AnyTensor> =>
     Object.fromEntries(
       parameters.map(([path, { type, initializer }]) => [
         state[path],
         reshape(initializer({ type, path, seed: scalar(seedWord(seed), 'u32') as AnyTensor }), type.shape) as AnyTensor,
       ]),
-    ),
-  )
-  return { graph, state }
+    )
+  return { graph: trace('initialization', inputs, draw, false), state }
 }

@@ -5,7 +5,7 @@
 import type { CompositeAttributes, CompositeCall, CompositeName } from '../../core/operations.js'
 import type { Shape } from '../../core/shape.js'
 import { GraphBuilder } from '../../graph/builder.js'
-import { inline } from '../../graph/rewrite.js'
+import { inline, insideLocation } from '../../graph/rewrite.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import { attentionGradient } from '../../ops/composites/attention.js'
 import { geluGradient } from '../../ops/composites/gelu.js'
@@ -96,7 +96,7 @@ function differentiate(
   const { node, cotangents, wants, pullBack } = context
   // A fresh view of each operand, so that the cotangent by an operand is that of its use here alone.
   const views = inputs.map((input) => alias(input).value)
-  const results = inline(node.decomposition!, views, GraphBuilder.of(views[0]))
+  const results = inline(node.decomposition!, views, GraphBuilder.of(views[0]), undefined, insideLocation(node))
   const seeds = results.flatMap((result, index) => {
     const cotangent = cotangents[index]
     return cotangent === undefined ? [] : [{ value: result, cotangent }]

@@ -14,13 +14,14 @@ export function guardUpdates(graph: Graph): Graph {
   const guards = findGuards(graph)
   if (guards.size === 0) return graph
   const guarded = new Map<Node, readonly Value[]>()
+  const bodies = new Map<Graph, Graph>()
   return rewrite(graph, (node, inputs, builder) => {
     const update = guards.get(node)
     if (update === undefined) return undefined
     let results = guarded.get(update)
     if (results === undefined) {
       const copied = inputs[1].node as Node<'composite'>
-      results = guardUpdate(copied, splatScalar(inputs[0])!, builder)
+      results = guardUpdate(copied, splatScalar(inputs[0])!, builder, bodies)
       guarded.set(update, results)
     }
     return [results[update.outputs.indexOf(node.inputs[1])]]
@@ -51,18 +52,30 @@ function isGuard({ operation, inputs }: Node, fresh: Value, old: Value): boolean
   return operation === 'select' && inputs[1] === fresh && inputs[2] === old && inputs[0] !== fresh
 }
 
-function guardUpdate(update: Node<'composite'>, condition: Value, builder: GraphBuilder): readonly Value[] {
-  const { attributes, location, decomposition } = update
+/** @param bodies those made before, by the decomposition of the update they guard: updates that are alike share theirs */
+function guardUpdate(
+  update: Node<'composite'>,
+  condition: Value,
+  builder: GraphBuilder,
+  bodies: Map<Graph, Graph>,
+): readonly Value[] {
+  const { attributes, location } = update
+  const decomposition = bodies.get(update.decomposition!) ?? guardedBody(update, condition)
+  bodies.set(update.decomposition!, decomposition)
+  const { name, attributes: options } = attributes as CompositeCall<'adamUpdate'>
+  const call: CompositeCall = { name, attributes: { ...options, guarded: true } }
+  return builder.add('composite', [...update.inputs, condition], call, { decomposition, location })
+}
+
+function guardedBody(update: Node<'composite'>, condition: Value): Graph {
   const body = new GraphBuilder('adamUpdate')
   const inputs = [...update.inputs, condition]
-  const parameters = inputs.map(({ type }, index) => body.parameter(`input${index}`, type, location))
-  const fresh = inline(decomposition!, parameters.slice(0, -1), body)
+  const parameters = inputs.map(({ type }, index) => body.parameter(`input${index}`, type, update.location))
+  const fresh = inline(update.decomposition!, parameters.slice(0, -1), body)
   const results = fresh.map((value, place) => {
     const predicate = repeatScalar(parameters.at(-1)!, value.type.shape, body)
     const [chosen] = body.add('select', [predicate, value, parameters[oldValues[place]]], {})
     return { name: `output${place}`, value: chosen }
   })
-  const { name, attributes: options } = attributes as CompositeCall<'adamUpdate'>
-  const call: CompositeCall = { name, attributes: { ...options, guarded: true } }
-  return builder.add('composite', inputs, call, { decomposition: body.build(results), location })
+  return body.build(results)
 }

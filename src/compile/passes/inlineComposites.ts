@@ -4,7 +4,15 @@
  * inside in the same way, so that an engine never meets a name it doesn't know.
  */
 import type { CompositeName } from '../../core/operations.js'
-import { inline, rewrite, type Graph, type GraphBuilder, type Node, type Value } from '../../graph/index.js'
+import {
+  inline,
+  insideLocation,
+  rewrite,
+  type Graph,
+  type Location,
+  type Node,
+  type Replace,
+} from '../../graph/index.js'
 
 const structural: ReadonlySet<CompositeName> = new Set<CompositeName>(['stopGradient', 'remat'])
 
@@ -13,17 +21,24 @@ export function inlineComposites(graph: Graph, known: ReadonlySet<CompositeName>
   const clean = (decomposition: Graph): Graph => {
     const before = cleaned.get(decomposition)
     if (before !== undefined) return before
-    const after = needsCleaning(decomposition, known) ? rewrite(decomposition, replace) : decomposition
+    const after = needsCleaning(decomposition, known) ? rewrite(decomposition, replaceIn()) : decomposition
     cleaned.set(decomposition, after)
     return after
   }
-  const replace = (node: Node, inputs: readonly Value[], builder: GraphBuilder): readonly Value[] | undefined => {
-    if (node.operation !== 'composite') return undefined
-    if (!isKept(node, known)) return inline(node.decomposition!, inputs, builder, replace)
-    const decomposition = clean(node.decomposition!)
-    return builder.add('composite', inputs, node.attributes, { decomposition, location: node.location })
-  }
-  return needsCleaning(graph, known) ? rewrite(graph, replace) : graph
+  // `around`: where the composite is from whose inside this is.
+  const replaceIn =
+    (around?: Location): Replace =>
+    (node, inputs, builder) => {
+      if (node.operation !== 'composite') return undefined
+      const location = around ?? node.location
+      if (isKept(node, known)) {
+        const decomposition = clean(node.decomposition!)
+        return builder.add('composite', inputs, node.attributes, { decomposition, location })
+      }
+      const inside = around ?? insideLocation(node)
+      return inline(node.decomposition!, inputs, builder, replaceIn(inside), inside)
+    }
+  return needsCleaning(graph, known) ? rewrite(graph, replaceIn()) : graph
 }
 
 function isKept(node: Node<'composite'>, known: ReadonlySet<CompositeName>): boolean {
