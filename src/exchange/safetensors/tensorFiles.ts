@@ -5,7 +5,7 @@
  */
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { nearest } from '../../core/nearest.js'
 import type { TensorData } from '../../core/shape.js'
 import { isSystemError, replaceFile } from '../disk.js'

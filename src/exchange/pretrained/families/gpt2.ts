@@ -2,7 +2,7 @@
  * GPT-2, as Transformers' `GPT2LMHeadModel` keeps it. Its `Conv1D` layers have weights [inputs, outputs], as ours, and one of
  * them holds query, key and value side by side. The head is the token table.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { GPT } from '../../../nn/index.js'
 import { parseConfig, refuseUnless, type Family, type PretrainedFacts } from '../family.js'
 import { affine, type Row } from '../rows.js'
