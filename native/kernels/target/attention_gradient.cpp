@@ -128,35 +128,39 @@ struct Backward {
   struct Pair {
     F32 p, ds;
   };
-  TALWEG_INLINE Pair differentiateVector(const Block& block, int64_t row, const float* scores, const float* products, int64_t limit,
-                                         float scale) const {
+  TALWEG_INLINE Pair differentiateVector(const Block& block, int64_t row, int64_t j, int64_t limit, float scale) const {
+    const float* scores = block.scratch + layout.scores + row * layout.stripWidth + j;
+    const float* products = block.scratch + layout.products + row * layout.stripWidth + j;
+    const F32 power = fma(load(scores), scale, -block.shift[row]), slope = fma(load(products), plan.scale, -block.along[row]);
+    if (limit >= lanes) {
+      const F32 p = exp2Fast(power);
+      return {p, p * slope};
+    }
+    if (limit <= 0) return {F32{}, F32{}};
     // Beyond the limit lies whatever a strip held before.
-    const F32 p = exp2Fast(onlyFirst(fma(load(scores), scale, -block.shift[row]), limit));
-    return {p, p * keepFirst(fma(load(products), plan.scale, -block.along[row]), limit)};
+    const F32 p = exp2Fast(onlyFirst(power, limit));
+    return {p, p * keepFirst(slope, limit)};
   }
 
   template <class LimitOf>
   void differentiate(const Block& block, int64_t key, int64_t count, const LimitOf& limitOf) const {
-    const int64_t stride = layout.stripWidth, padded = roundUp(count, lanes);
-    for (int64_t row = 0; row < roundUp(block.rows, Units::elements); row += Units::elements) {
-      int64_t limits[Units::elements];
-      float scales[Units::elements];
+    const float scale = block.mask != nullptr ? log2OfEuler : plan.scale * log2OfEuler;
+    for (int64_t row = 0; row < block.rows; row += Units::elements) {
+      int64_t limits[Units::elements], most = 0;
       for (int64_t e = 0; e < Units::elements; e++) {
-        const bool isThere = row + e < block.rows && block.shift[row + e] != -infinity;
-        limits[e] = isThere ? limitOf(row + e) : 0;
-        scales[e] = plan.scale * log2OfEuler;
-        if (isThere && block.mask != nullptr) {
-          maskRow(plan, block.mask, block.first + row + e, key, limits[e], block.scratch + layout.scores + (row + e) * stride);
-          scales[e] = log2OfEuler;
+        const bool isThere = row + e < block.rows;
+        const int64_t visible = isThere ? limitOf(row + e) : 0;
+        limits[e] = isThere && block.shift[row + e] != -infinity ? visible : 0;
+        most = larger(most, visible);
+        if (limits[e] > 0 && block.mask != nullptr) {
+          maskRow(plan, block.mask, block.first + row + e, key, limits[e], block.scratch + layout.scores + (row + e) * layout.stripWidth);
         }
       }
-      for (int64_t j = 0; j < padded; j += lanes) {
+      // Zeros as far as the groups of rows and of keys look that this row is part of.
+      const int64_t end = smaller(count, most + mostRowsAtOnce + 1);
+      for (int64_t j = 0; j < end; j += lanes) {
         Pair pairs[Units::elements];
-        for (int64_t e = 0; e < Units::elements; e++) {
-          const int64_t at = (row + e) * stride + j, limit = limits[e] - j;
-          pairs[e] = limit <= 0 ? Pair{F32{}, F32{}}
-                                : differentiateVector(block, row + e, block.scratch + layout.scores + at, block.scratch + layout.products + at, limit, scales[e]);
-        }
+        for (int64_t e = 0; e < Units::elements; e++) pairs[e] = differentiateVector(block, row + e, j, limits[e] - j, scale);
         storePairs(block, row, j, pairs);
       }
     }

@@ -103,6 +103,16 @@ void unpackRows(const float* from, int64_t fromStride, int64_t rows, int64_t wid
   }
 }
 
+/// Probabilities, as the products take them. They are never denormal.
+TALWEG_INLINE void storeRounded(float* to, F32 v) { store(to, v); }
+TALWEG_INLINE void storeRounded(BFloat16* to, F32 v) {
+#if defined(__AVX512BF16__)
+  storeAs(to, narrowFast(v));
+#else
+  store(to, v);
+#endif
+}
+
 /// The same values in the first `count` lanes, -infinity in the others: a score that counts for nothing.
 TALWEG_INLINE F32 onlyFirst(F32 v, int64_t count) { return count >= lanes ? v : (firstLanes(count) ? v : broadcast(-infinity)); }
 

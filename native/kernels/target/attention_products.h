@@ -85,9 +85,11 @@ void multiplyRows(int64_t vectors, const LeftOperand& a, const float* b, int64_t
 }
 
 /// Rows taken at a time: twice as many where a narrow result leaves registers free.
+constexpr int64_t mostRowsAtOnce = 2 * tileRows;
 TALWEG_INLINE int64_t rowsAtOnce(int64_t rows, int64_t vectors) {
-  if (rows >= 2 * tileRows && 2 * vectors <= tileVectors) return 2 * tileRows;
+  if (rows >= mostRowsAtOnce && 2 * vectors <= tileVectors) return mostRowsAtOnce;
   if (rows >= tileRows) return tileRows;
+  if (tileRows > 4 && rows >= 4) return 4;
   return rows >= 2 ? 2 : 1;
 }
 
@@ -98,8 +100,11 @@ void multiplyRows(int64_t rows, int64_t vectors, const LeftOperand& a, const flo
   switch (rows) {
     case 1: return multiplyRows<Units, 1>(vectors, a, b, bStride, c, cStride, depth, isAdded);
     case 2: return multiplyRows<Units, 2>(vectors, a, b, bStride, c, cStride, depth, isAdded);
+    case 4: return multiplyRows<Units, 4>(vectors, a, b, bStride, c, cStride, depth, isAdded);
+#if defined(__AVX2__) || defined(__aarch64__)
     case tileRows: return multiplyRows<Units, tileRows>(vectors, a, b, bStride, c, cStride, depth, isAdded);
-    case 2 * tileRows:
+#endif
+    case mostRowsAtOnce:
       if (vectors == 1) multiplyTile<Units, 2 * tileRows, 1>(a, b, bStride, c, cStride, depth, isAdded);
       if constexpr (tileVectors >= 4) {
         if (vectors == 2) multiplyTile<Units, 2 * tileRows, 2>(a, b, bStride, c, cStride, depth, isAdded);
