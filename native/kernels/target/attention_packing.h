@@ -12,7 +12,12 @@ TALWEG_INLINE void loadUnits(const T* row, int64_t first, int64_t width, float* 
   constexpr int64_t count = attentionPadding;
   const int64_t begin = first * Units::elements, present = smaller(width - begin, count * Units::elements);
   if constexpr (Units::elements == 2) {
-    if (present < count * 2) std::memset(units, 0, count * sizeof(float));
+    // A size that is known is a move between registers, any other a call.
+    if (present == count * 2) {
+      std::memcpy(units, row + begin, count * sizeof(float));
+      return;
+    }
+    std::memset(units, 0, count * sizeof(float));
     std::memcpy(units, row + begin, static_cast<size_t>(present) * sizeof(T));
   } else {
     for (int64_t i = 0; i < count; i += lanes) {
@@ -38,9 +43,16 @@ void packRows(const T* from, int64_t stride, int64_t rows, int64_t width, float*
 template <class Units, class T>
 void packPanels(const T* from, int64_t stride, int64_t rows, int64_t width, float* to) {
   constexpr int64_t side = 16;
+  constexpr bool isWord = Units::elements * sizeof(T) == 4 && panelKeys >= side;  // units are moved, not converted
   const int64_t units = unitsOf(width, Units::elements);
   for (int64_t first = 0; first < rows; first += side) {
     for (int64_t unit = 0; unit < units; unit += side) {
+      if (isWord && first + side <= rows && (unit + side) * Units::elements <= width) {
+        transposeSquare<uint32_t, side>(
+            reinterpret_cast<const char*>(from + first * stride + unit * Units::elements), stride * static_cast<int64_t>(sizeof(T)),
+            reinterpret_cast<char*>(to + first / panelKeys * (units * panelKeys) + unit * panelKeys + first % panelKeys), panelKeys * 4);
+        continue;
+      }
       alignas(64) float square[side * side];
       alignas(64) float transposed[side * side];
       for (int64_t i = 0; i < side; i++) {
@@ -74,6 +86,11 @@ void packRowPairs(const BFloat16* from, int64_t stride, int64_t rows, int64_t wi
   for (int64_t row = 0; row < rows; row += 2) {
     const bool isPair = row + 1 < rows;
     for (int64_t i = 0; i < width; i += lanes) {
+      if (isPair && i + lanes <= width) {
+        const BFloat16* pair = from + row * stride + i;
+        store(to + row / 2 * toStride + i, interleave(loadAs<U16>(pair), loadAs<U16>(pair + stride)));
+        continue;
+      }
       U16 low = {}, high = {};
       const size_t bytes = static_cast<size_t>(smaller<int64_t>(width - i, lanes)) * 2;
       std::memcpy(&low, from + row * stride + i, bytes);
