@@ -1,6 +1,7 @@
 // GELU in both its forms, and its gradient, in one vectorised pass each.
 //
-//   tanh form: y = x s, s = logistic(2 u), u = sqrt(2/pi) (x + 0.044715 x^3), for 0.5 (1 + tanh u) = logistic(2 u)
+//   tanh form: y = x s, s = logistic(2 u), u = sqrt(2/pi) (x + 0.044715 x^3), for 0.5 (1 + tanh u) = logistic(2 u);
+//              with z = exp(-2 |u|) and r = 1 / (1 + z), s is r or, for negative u, z r; and s (1 - s) = z r^2
 //   erf form:  y = x s, s = 0.5 (1 + erf(x / sqrt 2))
 //
 // and dx = dy (s + x s').
@@ -14,21 +15,31 @@ constexpr float tanhCubic = 0.044715f;
 constexpr float inverseSqrtTwo = 0.707106781f;
 constexpr float inverseSqrtTwoPi = 0.398942280f;
 
+/// Of the tanh form: both of its parts are at most 1, so that nothing overflows on the way.
+struct Logistic {
+  F32 z, r;
+};
+TALWEG_INLINE Logistic logisticOfTwiceU(F32 x) {
+  const F32 exponent = x * (twiceTanhScale * log2OfE) * fma(x * x, tanhCubic, 1.0f);
+  const F32 z = exp2Fast(-abs(exponent));
+  return {z, reciprocalFast(z + 1.0f)};
+}
+
 /// s
 template <Gelu form>
 TALWEG_INLINE F32 gate(F32 x) {
   if constexpr (form == Gelu::erf) return fma(erf(x * inverseSqrtTwo), 0.5f, 0.5f);
-  const F32 twiceU = x * twiceTanhScale * fma(x * x, tanhCubic, 1.0f);
-  return 1.0f / (1.0f + exp(-twiceU));
+  const Logistic logistic = logisticOfTwiceU(x);
+  return x < 0.0f ? logistic.z * logistic.r : logistic.r;
 }
 
 /// s + x s'
 template <Gelu form>
 TALWEG_INLINE F32 slope(F32 x) {
-  const F32 s = gate<form>(x);
-  if constexpr (form == Gelu::erf) return fma(x * inverseSqrtTwoPi, exp(x * x * -0.5f), s);
-  const F32 inner = fma(x * x, 3 * tanhCubic, 1.0f) * twiceTanhScale;
-  return fma(x * inner, s * (1.0f - s), s);
+  if constexpr (form == Gelu::erf) return fma(x * inverseSqrtTwoPi, exp(x * x * -0.5f), gate<form>(x));
+  const Logistic logistic = logisticOfTwiceU(x);
+  const F32 mirrored = logistic.z * logistic.r, inner = fma(x * x, 3 * tanhCubic, 1.0f) * twiceTanhScale;
+  return fma(x * inner, mirrored * logistic.r, x < 0.0f ? mirrored : logistic.r);
 }
 
 constexpr int64_t blockElements = 4096;

@@ -289,6 +289,16 @@ TALWEG_INLINE F32 sqrt(F32 v) {
 #endif
 }
 
+/// 1 / v to 1 ulp, for v in [2^-100, 2^100]: an estimate, and a step of Newton's.
+TALWEG_INLINE F32 reciprocalFast(F32 v) {
+#if defined(__AVX512F__)
+  const F32 estimate = (F32)_mm512_rcp14_ps((__m512)v);
+  return fma(estimate, fma(-v, estimate, 1.0f), estimate);
+#else
+  return 1.0f / v;
+#endif
+}
+
 TALWEG_INLINE F32 abs(F32 v) { return bitcast<F32>(bitcast<U32>(v) & 0x7fffffffu); }
 TALWEG_INLINE F32 copySign(F32 magnitude, F32 sign) {
   return bitcast<F32>((bitcast<U32>(magnitude) & 0x7fffffffu) | (bitcast<U32>(sign) & 0x80000000u));
