@@ -4,8 +4,10 @@
  * Training files use it as `data.characters(…)`, `data.table(…)` and so on.
  */
 export { arrays, type ArrayInput, type ArraysOptions } from './arrays.js'
+export { augmentImages } from './augmentImages.js'
 export { characters, type CharactersOptions } from './characters.js'
 export { idx, images, type IdxOptions, type ImagesOptions } from './images.js'
+export { type AugmentOptions } from './images/augment.js'
 export { BatchReader, readInOrder, rowsOfShare, type BatchReaderOptions, type Share } from './reader.js'
 export { Permutation, ShuffledOrder } from './permutation.js'
 export {

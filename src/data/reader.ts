@@ -51,6 +51,7 @@ export class BatchReader {
   readonly firstRow: number
   readonly #order: ShuffledOrder | undefined
   readonly #indices: Float64Array
+  readonly #epochs: Float64Array
   readonly #buffers: Batch[]
   readonly #prefetch: number
   readonly #pending: Promise<Batch>[] = []
@@ -68,6 +69,7 @@ export class BatchReader {
     this.numRows = end - start
     this.#order = shuffle ? new ShuffledOrder(source.numSamples, seed) : undefined
     this.#indices = new Float64Array(this.numRows)
+    this.#epochs = new Float64Array(this.numRows)
     this.#prefetch = source.gatherSync === undefined ? Math.max(0, prefetch) : 0
     this.#buffers = Array.from({ length: this.#prefetch + 2 }, () => allocateBatch(source.element, this.numRows))
     this.#position = position
@@ -89,7 +91,8 @@ export class BatchReader {
     const { source } = this
     invariant(source.gatherSync !== undefined, 'nextSync needs a source that reads without waiting')
     const batch = this.#takeBuffer()
-    source.gatherSync(this.#indicesAt(this.#position, this.#indices), batch)
+    this.#indicesAt(this.#position, this.#indices, this.#epochs)
+    source.gatherSync(this.#indices, batch, 0, this.#epochs)
     this.#position += this.batchSize
     this.#readPosition = this.#position
     return batch
@@ -109,10 +112,11 @@ export class BatchReader {
   /**
    * The sample indices of the next batch instead of the batch itself, for data that the engine keeps resident.
    *
-   * @param into where to write them; a new array if not given
+   * @param into where to write them
+   * @param epochs where to write each one's epoch, if that is wanted
    */
-  nextIndices<Indices extends Float64Array | Int32Array>(into: Indices): Indices {
-    this.#indicesAt(this.#position, into)
+  nextIndices<Indices extends Float64Array | Int32Array>(into: Indices, epochs?: Float64Array): Indices {
+    this.#indicesAt(this.#position, into, epochs)
     this.#position += this.batchSize
     this.#readPosition = this.#position
     return into
@@ -125,10 +129,11 @@ export class BatchReader {
   }
 
   #readAhead(): Promise<Batch> {
-    const indices = this.#indicesAt(this.#readPosition, new Float64Array(this.numRows))
+    const epochs = new Float64Array(this.numRows)
+    const indices = this.#indicesAt(this.#readPosition, new Float64Array(this.numRows), epochs)
     this.#readPosition += this.batchSize
     const batch = this.#takeBuffer()
-    const reading = this.source.gather(indices, batch).then(() => batch)
+    const reading = this.source.gather(indices, batch, 0, epochs).then(() => batch)
     // A failure belongs to the `next` that delivers this batch, not to the moment in which it happens.
     reading.catch(() => undefined)
     return reading
@@ -140,10 +145,16 @@ export class BatchReader {
     return batch
   }
 
-  #indicesAt<Indices extends Float64Array | Int32Array>(position: number, into: Indices): Indices {
+  #indicesAt<Indices extends Float64Array | Int32Array>(
+    position: number,
+    into: Indices,
+    epochs?: Float64Array,
+  ): Indices {
     const first = position + this.firstRow
+    const { numSamples } = this.source
     for (let row = 0; row < this.numRows; row++) {
-      into[row] = this.#order === undefined ? (first + row) % this.source.numSamples : this.#order.at(first + row)
+      into[row] = this.#order === undefined ? (first + row) % numSamples : this.#order.at(first + row)
+      if (epochs !== undefined) epochs[row] = Math.floor((first + row) / numSamples)
     }
     return into
   }

@@ -47,9 +47,12 @@ export interface DataSource {
   /**
    * Writes sample `indices[k]` to row `firstRow + k` of every tensor in `into`, for all k. Absent where samples can't
    * be had without waiting.
+   *
+   * @param epochs in which each is read, for sources whose samples differ from epoch to epoch; such a source gives them as
+   * they are where this is not given
    */
-  gatherSync?(indices: SampleIndices, into: Batch, firstRow?: number): void
-  gather(indices: SampleIndices, into: Batch, firstRow?: number): Promise<void>
+  gatherSync?(indices: SampleIndices, into: Batch, firstRow?: number, epochs?: SampleIndices): void
+  gather(indices: SampleIndices, into: Batch, firstRow?: number, epochs?: SampleIndices): Promise<void>
   describe(): SourceDescription
   /** Closes files. Reading afterwards is an error. */
   close(): Promise<void>

@@ -39,6 +39,7 @@ export class StackedBatches implements BatchSupply {
   readonly #batchSize: number
   readonly #stacks: readonly Batch[]
   readonly #indices: Float64Array
+  readonly #epochs: Float64Array
   #turn = 0
 
   constructor(source: DataSource, { seed, batchSize, position, capacity }: StackedBatchesOptions) {
@@ -48,6 +49,7 @@ export class StackedBatches implements BatchSupply {
     this.capacity = capacity
     this.#stacks = [0, 1].map(() => allocateBatch(source.element, batchSize * capacity))
     this.#indices = new Float64Array(batchSize)
+    this.#epochs = new Float64Array(batchSize)
   }
 
   async next(steps: number): Promise<Stack> {
@@ -55,10 +57,10 @@ export class StackedBatches implements BatchSupply {
     const stack = this.#stacks[this.#turn]
     this.#turn = 1 - this.#turn
     for (let step = 0; step < steps; step++) {
-      const indices = this.#reader.nextIndices(this.#indices)
+      const indices = this.#reader.nextIndices(this.#indices, this.#epochs)
       const firstRow = step * this.#batchSize
-      if (this.#source.gatherSync !== undefined) this.#source.gatherSync(indices, stack, firstRow)
-      else await this.#source.gather(indices, stack, firstRow)
+      if (this.#source.gatherSync !== undefined) this.#source.gatherSync(indices, stack, firstRow, this.#epochs)
+      else await this.#source.gather(indices, stack, firstRow, this.#epochs)
     }
     return { steps, inputs: firstRows(stack, steps, this.#batchSize) }
   }
