@@ -24,7 +24,8 @@ export class Texts {
   /** Small arrays are compared by their bits, large ones by identity. */
   private ofData(data: ArrayBufferView): string {
     if (data.byteLength > maxComparedBytes) return `#${this.identityOf(data)}`
-    return `"${new Uint8Array(data.buffer, data.byteOffset, data.byteLength).join()}"`
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    return `${bytes.length}"${String.fromCharCode(...bytes)}"`
   }
 }
 

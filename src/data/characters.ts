@@ -48,17 +48,24 @@ function piecesOf(source: FilePaths | { text: string }): () => Iterable<string> 
   }
 }
 
+/** All that Unicode has. */
+const numCodePoints = 0x110000
+
 function surveyCharacters(pieces: Iterable<string>): { codec: CharacterCodec; numCharacters: number } {
-  const seen = new Set<number>()
+  const isSeen = new Uint8Array(numCodePoints)
+  const seen: number[] = []
   let numCharacters = 0
   for (const piece of pieces) {
     for (let place = 0; place < piece.length; numCharacters++) {
       const codePoint = piece.codePointAt(place) as number
-      seen.add(codePoint)
+      if (isSeen[codePoint] === 0) {
+        isSeen[codePoint] = 1
+        seen.push(codePoint)
+      }
       place += codePoint > 0xffff ? 2 : 1
     }
   }
-  const sorted = [...seen].sort((a, b) => a - b)
+  const sorted = seen.sort((a, b) => a - b)
   return {
     codec: new CharacterCodec(sorted.map((codePoint) => String.fromCodePoint(codePoint)).join('')),
     numCharacters,

@@ -17,13 +17,16 @@ export interface TextCodec {
 export class CharacterCodec implements TextCodec {
   readonly characters: string
   readonly #list: readonly string[]
-  readonly #ids: ReadonlyMap<number, number>
+  /** By code point, one more than the id; 0 for what is no character of these. A table: a text asks for each of its characters. */
+  readonly #ids: Int32Array
 
   /** @param characters each character once, sorted by code point */
   constructor(characters: string) {
     this.characters = characters
     this.#list = Array.from(characters)
-    this.#ids = new Map(this.#list.map((character, id) => [character.codePointAt(0) as number, id]))
+    const codePoints = this.#list.map((character) => character.codePointAt(0) as number)
+    this.#ids = new Int32Array(1 + codePoints.reduce((most, codePoint) => Math.max(most, codePoint), 0))
+    codePoints.forEach((codePoint, id) => (this.#ids[codePoint] = id + 1))
   }
 
   get vocabulary(): number {
@@ -32,7 +35,8 @@ export class CharacterCodec implements TextCodec {
 
   /** The id of a code point, or undefined where the text that made this codec has none such. */
   idOf(codePoint: number): number | undefined {
-    return this.#ids.get(codePoint)
+    const known = this.#ids[codePoint]
+    return known === undefined || known === 0 ? undefined : known - 1
   }
 
   encode(text: string): Int32Array {

@@ -56,6 +56,10 @@ function write(value: object): Wire {
   return { bytes: writer.bytes(), arrays: writer.arrays }
 }
 
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
+}
+
 /** Room for any value but a text or a list. */
 const mostBytes = 16
 
@@ -63,6 +67,7 @@ class Writer {
   readonly arrays: Uint8Array[] = []
   readonly #texts = new Map<string, number>()
   #buffer = Buffer.allocUnsafe(1 << 16)
+  #view = viewOf(this.#buffer)
   #length = 0
 
   bytes(): Uint8Array {
@@ -85,16 +90,19 @@ class Writer {
   }
 
   #count(count: number): void {
-    this.#length = this.#buffer.writeUInt32LE(count, this.#length)
+    this.#view.setUint32(this.#length, count, true)
+    this.#length += 4
   }
 
   #number(value: number): void {
     if (value === (value | 0) && !Object.is(value, -0)) {
       this.#kind(kinds.integer)
-      this.#length = this.#buffer.writeInt32LE(value, this.#length)
+      this.#view.setInt32(this.#length, value, true)
+      this.#length += 4
     } else {
       this.#kind(kinds.number)
-      this.#length = this.#buffer.writeDoubleLE(value, this.#length)
+      this.#view.setFloat64(this.#length, value, true)
+      this.#length += 8
     }
   }
 
@@ -122,13 +130,13 @@ class Writer {
 
   #record(value: object): void {
     invariant(typeof value === 'object', 'what the addon is given is plain data')
-    const entries = Object.entries(value)
+    const names = Object.keys(value)
     this.#kind(kinds.record)
-    this.#count(entries.length)
-    for (const [name, entry] of entries) {
+    this.#count(names.length)
+    for (const name of names) {
       this.#reserve(mostBytes)
       this.#text(name)
-      this.write(entry)
+      this.write((value as Record<string, unknown>)[name])
     }
   }
 
@@ -137,5 +145,6 @@ class Writer {
     const larger = Buffer.allocUnsafe(Math.max(2 * this.#buffer.length, this.#length + sizeBytes))
     this.#buffer.copy(larger, 0, 0, this.#length)
     this.#buffer = larger
+    this.#view = viewOf(larger)
   }
 }
