@@ -50,11 +50,19 @@ const common = {
   logLevel: 'warning',
 }
 
+/** Builds `file` as for `dist/`, from where its source map goes on, and writes it into `folder`. */
+async function buildInto(folder, file, options) {
+  const place = path.join(root, 'dist')
+  const result = await build({ ...common, ...options, outfile: path.join(place, file), write: false })
+  for (const output of result.outputFiles) {
+    writeFileSync(path.join(folder, path.relative(place, output.path)), output.contents)
+  }
+  return result
+}
+
 async function bundleAll(folder) {
-  const { metafile } = await build({
-    ...common,
+  const { metafile } = await buildInto(folder, 'talweg.cjs', {
     stdin: { contents: entry, resolveDir: source, sourcefile: 'talweg' },
-    outfile: path.join(folder, 'talweg.cjs'),
     external,
     // Of the libraries, of which one makes its `require` by it.
     define: { 'import.meta.url': '__filename' },
@@ -69,16 +77,13 @@ async function bundleAll(folder) {
 
 /** Only what `--version` needs; the rest is in the one file. */
 async function bundleCommand(folder) {
-  const outfile = path.join(folder, 'cli/main.js')
-  await build({
-    ...common,
+  await buildInto(folder, 'cli/main.js', {
     entryPoints: [path.join(source, 'cli/main.ts')],
-    outfile,
     banner: { js: `const __root = __dirname.slice(0, -'cli'.length);` },
     plugins: [loadedRun, places],
   })
   writeFileSync(path.join(folder, 'cli/package.json'), '{ "type": "commonjs" }\n')
-  chmodSync(outfile, 0o755)
+  chmodSync(path.join(folder, 'cli/main.js'), 0o755)
 }
 
 const loadedRun = {
