@@ -17,6 +17,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./predict.js')).predict,
   },
   sample: { describe: 'Write text with a trained model', load: async () => (await import('./sample.js')).sample },
+  export: {
+    describe: "Write a run's model for others: for Transformers, or as ONNX",
+    load: async () => (await import('./export.js')).exportRun,
+  },
   inspect: {
     describe: "Show a training's parameters, operations and memory plan",
     load: async () => (await import('./inspect.js')).inspect,

@@ -1,17 +1,14 @@
 /** `talweg sample`: text from a trained GPT. */
-import { exitCodes, TalwegError } from '../../core/errors.js'
-import type { TensorData } from '../../core/shape.js'
+import { exitCodes } from '../../core/errors.js'
 import type { TextCodec } from '../../data/index.js'
 import { GPT } from '../../nn/index.js'
-import { loadNewestWhole } from '../../train/checkpoint/index.js'
-import { factsOf, findRun, openEngine, type EngineChoice, type RunFolder } from '../../train/index.js'
+import { findRun, openEngine, type EngineChoice } from '../../train/index.js'
 import { generateTokens } from '../../train/sample/index.js'
-import { callUserAsync } from '../../train/userCode.js'
 import { defineCommand } from '../command.js'
 import { engineFlags } from '../flagGroups.js'
 import { badFlag, defineFlags } from '../flags.js'
+import { loadRunModel, runFault } from '../runModel.js'
 import { textCodecOf } from '../text.js'
-import { loadTraining } from '../trainingFile.js'
 
 const flags = defineFlags({
   prompt: { kind: 'text', value: 'TEXT', describe: 'what the text begins with', defaultText: 'a new line' },
@@ -35,7 +32,15 @@ export const sample = defineCommand({
       throw badFlag('sample', `--top-p is ${topP}; it takes a number above 0, at most 1`)
     const run = findRun(given)
     const codec = await textCodecOf(run)
-    const { model, parameters } = await loadModel(run, codec.vocabulary, (message) => output.warning(message))
+    const facts = { vocabulary: codec.vocabulary }
+    const { model, parameters } = await loadRunModel(run, 'sample', facts, (message) => output.warning(message))
+    if (!(model instanceof GPT))
+      throw runFault(
+        run,
+        'sample',
+        `its model is ${model.constructor.name}, not a GPT`,
+        'text can be sampled from nn.GPT',
+      )
     const prompt = values.prompt ?? '\n'
     const tokens = [...codec.encode(prompt)]
     const engine = await openEngine((values.engine ?? 'auto') as EngineChoice, { threads: values.threads }, (message) =>
@@ -74,24 +79,4 @@ async function showTokens(
     shown = text
   }
   return written
-}
-
-async function loadModel(
-  run: RunFolder,
-  vocabulary: number,
-  warn: (message: string) => void,
-): Promise<{ model: GPT; parameters: ReadonlyMap<string, TensorData> }> {
-  const { file } = await run.readDescription()
-  const checkpoint = await loadNewestWhole(run.checkpoints, warn)
-  if (checkpoint === undefined) throw failed(run, 'the run has no checkpoint yet', 'train it first')
-  if (file === null) throw failed(run, 'the run does not say from which file it was trained', 'train from a file')
-  const training = await loadTraining(run.resolve(file), 'sample')
-  const model = await callUserAsync('model', () => training.definition.model(factsOf({ vocabulary })))
-  if (!(model instanceof GPT))
-    throw failed(run, `its model is ${model.constructor.name}, not a GPT`, 'text can be sampled from nn.GPT')
-  return { model, parameters: checkpoint.model }
-}
-
-function failed(run: RunFolder, problem: string, hint: string): TalwegError {
-  return new TalwegError({ code: 'INVALID_FILE', operation: 'sample', problem, hint, place: { file: run.path } })
 }

@@ -8,7 +8,7 @@ import type { Module } from '../../nn/index.js'
 import { orDiskFull, replaceFile } from '../disk.js'
 import { otherTensorFiles, writeTensorFiles } from '../safetensors/tensorFiles.js'
 import type { OutgoingTensor } from '../safetensors/writer.js'
-import { families } from './families/index.js'
+import { families, familyOfModel } from './families/index.js'
 import type { Family } from './family.js'
 import { joinColumns, toTheirs } from './layout.js'
 import { configName } from './load.js'
@@ -40,15 +40,26 @@ export async function savePretrained(
     ...(family.extras?.(model) ?? []),
   ]
   await orDiskFull(folder, () => mkdir(folder, { recursive: true }))
-  const config = family.describe(model)
-  await replaceFile(path.join(folder, configName), `${JSON.stringify(config, undefined, 2)}\n`)
+  await writeConfig(family, model, folder)
   const written = await writeTensorFiles(folder, tensors, maxShardBytes)
   await removeOthers(folder, written)
   return [configName, ...written]
 }
 
+async function writeConfig(family: Family, model: Module, folder: string): Promise<void> {
+  await replaceFile(path.join(folder, configName), `${JSON.stringify(family.describe(model), undefined, 2)}\n`)
+}
+
+/** Writes `config.json` alone, where others have one for the model. @returns its name, if so */
+export async function describeModel(model: Module, folder: string): Promise<string[]> {
+  const family = familyOfModel(model)
+  if (family === undefined) return []
+  await writeConfig(family, model, folder)
+  return [configName]
+}
+
 function familyOf(model: Module): Family {
-  const found = families.find((family) => family.has(model))
+  const found = familyOfModel(model)
   if (found !== undefined) return found
   throw new TalwegError({
     code: 'INVALID_SETTING',

@@ -1,0 +1,2 @@
+/** Models as ONNX. */
+export { exportOnnx, type ExportedOnnx, type OnnxExport, type OnnxInput, type OpenSize } from './export.js'

@@ -1,0 +1,3 @@
+/** Taking a run's model elsewhere. */
+export { exportAsHuggingFace, writeTokenizer } from './huggingFace.js'
+export { exportModelAsOnnx } from './onnx.js'

@@ -1,0 +1,210 @@
+/**
+ * What is exported as ONNX computes in ONNX Runtime what it computes here, to 1e-4, at sizes that it was not traced with. The
+ * runtime is the one for browsers (`onnxruntime-web`, its WebAssembly in Node): the package for Node wants to download on
+ * installing what not every network gives.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import * as ort from 'onnxruntime-web'
+import { compileGraph } from '../../src/compile/index.js'
+import { philoxBits } from '../../src/core/random.js'
+import { numElements, tensorData, type Shape, type TensorData } from '../../src/core/shape.js'
+import { exportOnnx, type OnnxExport, type OnnxInput } from '../../src/exchange/onnx/index.js'
+import { trace, type AnyTensor, type Tensor } from '../../src/graph/index.js'
+import * as nn from '../../src/nn/index.js'
+import * as ops from '../../src/ops/index.js'
+import { reference } from '../engines/support/engines.js'
+import { temporaryFolder } from '../support/folder.js'
+
+const folder = temporaryFolder('onnx')
+ort.env.wasm.numThreads = 1
+
+/** Numbers from -1 to 1, by a seed. */
+function randomNumbers(shape: Shape, seed: number): TensorData {
+  const bits = philoxBits([seed, 0, 0, 0], numElements(shape))
+  return tensorData(
+    'f32',
+    shape,
+    Float32Array.from(bits, (word) => word / 2 ** 31 - 1),
+  )
+}
+
+/** Values of every parameter; variances and scales are positive. */
+function randomWeights(model: nn.Module): Map<string, TensorData> {
+  return new Map(
+    Array.from(model.namedParameters(), ([name, { type }], index) => {
+      const { shape, data } = randomNumbers(type.shape, index + 1)
+      const isPositive = /norm.*weight|Variance$/i.test(name)
+      const scale =
+        type.shape.length > 1 ? 1 / Math.sqrt(numElements(type.shape) / type.shape[type.shape.length - 1]) : 0.2
+      return [
+        name,
+        tensorData(
+          'f32',
+          shape,
+          Float32Array.from(data, (value) => (isPositive ? 1 + 0.3 * value : scale * value)),
+        ),
+      ]
+    }),
+  )
+}
+
+/** The result of the model here, at given sizes. */
+async function computeHere(
+  { model, weights, inputs, forward }: OnnxExport,
+  given: readonly TensorData[],
+): Promise<Record<string, TensorData>> {
+  const parameters = Array.from(model.namedParameters())
+  const types = [...parameters.map(([name, { type }]) => ({ name, type })), ...given.map((type, index) => ({ name: `in ${inputs[index].name}`, type }))] // prettier-ignore
+  const graph = trace('here', types, (...tensors) => {
+    const values = new Map(parameters.map(([, parameter], index) => [parameter, tensors[index]]))
+    return nn.withParameters({ training: false, values, updates: new Map() }, () => forward(...tensors.slice(parameters.length))) // prettier-ignore
+  })
+  const { program } = compileGraph(graph, reference)
+  const named = new Map([...weights, ...given.map((data, index) => [`in ${inputs[index].name}`, data] as const)])
+  const executable = await reference.load(program, new Map())
+  return executable.run(Object.fromEntries(program.inputs.map(({ name }) => [name, named.get(name)!])))
+}
+
+function asOrt({ dtype, shape, data }: TensorData): ort.Tensor {
+  if (dtype === 'i32') return new ort.Tensor('int64', BigInt64Array.from(data as Int32Array, BigInt), shape)
+  return new ort.Tensor('float32', data as Float32Array, shape)
+}
+
+/** Runs both at several sizes and compares every result. */
+async function assertSame(
+  name: string,
+  definition: OnnxExport,
+  cases: readonly (readonly TensorData[])[],
+): Promise<void> {
+  const file = path.join(folder, `${name}.onnx`)
+  const { files } = await exportOnnx(file, definition)
+  const externalData = files.slice(1).map((data) => ({ path: data, data: readFileSync(path.join(folder, data)) }))
+  const session = await ort.InferenceSession.create(readFileSync(file), { externalData, logSeverityLevel: 3 })
+  for (const given of cases) {
+    const expected = await computeHere(definition, given)
+    const found = await session.run(Object.fromEntries(given.map((data, index) => [definition.inputs[index].name, asOrt(data)]))) // prettier-ignore
+    for (const [result, { shape, data }] of Object.entries(expected)) {
+      const { dims, data: actual } = found[result]
+      assert.deepEqual([...dims], shape, result)
+      for (let index = 0; index < data.length; index++) {
+        const difference = Math.abs(Number(actual[index]) - data[index])
+        assert.ok(difference <= 1e-4, `${name}: ${result}[${index}] is ${actual[index]}, not ${data[index]}`)
+      }
+    }
+  }
+  await session.release()
+}
+
+function tokens(shape: Shape, vocabulary: number, seed: number): TensorData {
+  return tensorData('i32', shape, Int32Array.from(philoxBits([seed, 1, 0, 0], numElements(shape)), (word) => word % vocabulary)) // prettier-ignore
+}
+
+const texts: readonly OnnxInput[] = [{ name: 'input_ids', dtype: 'i32', shape: ['batch', 'sequence'] }]
+
+function languageModel(model: nn.GPT): OnnxExport {
+  return {
+    model,
+    weights: randomWeights(model),
+    inputs: texts,
+    forward: (given) => ({ logits: model.forward(given as AnyTensor as Tensor<Shape, 'i32'>) }),
+    traceSizes: { sequence: 3 },
+  }
+}
+
+test('an MLP, at any batch size', async () => {
+  const model = new nn.MLP({ inputs: 12, hidden: [16, 8], outputs: 5, activation: 'gelu' })
+  const definition = { model, weights: randomWeights(model), inputs: [{ name: 'x', dtype: 'f32', shape: ['batch', 12] }], forward: (x: AnyTensor) => ({ logits: model.forward(x) }) } as const // prettier-ignore
+  await assertSame('mlp', definition, [[randomNumbers([7, 12], 3)], [randomNumbers([1, 12], 4)]])
+})
+
+class ConvNet extends nn.Module {
+  readonly convolution1 = new nn.Conv2d(2, 6, 3, { padding: 'same', bias: false })
+  readonly norm1 = new nn.BatchNorm(6)
+  readonly convolution2 = new nn.Conv2d(6, 8, 3, { stride: 2, padding: 1, groups: 2 })
+  readonly output = new nn.Linear(8, 5)
+
+  forward(images: AnyTensor): AnyTensor {
+    const pooled = ops.maxPool2d(ops.relu(this.norm1.forward(this.convolution1.forward(images))), 2)
+    const averaged = ops.averagePool2d(ops.relu(this.convolution2.forward(pooled)), 3, { stride: 1, padding: 1 })
+    return this.output.forward(ops.mean(averaged, [1, 2]) as Tensor<Shape, 'f32'>)
+  }
+}
+
+test('a convolutional network, at any batch size', async () => {
+  const model = new ConvNet()
+  const definition = { model, weights: randomWeights(model), inputs: [{ name: 'images', dtype: 'f32', shape: ['batch', 12, 12, 2] }], forward: (x: AnyTensor) => ({ logits: model.forward(x) }) } as const // prettier-ignore
+  await assertSame('convnet', definition, [[randomNumbers([3, 12, 12, 2], 3)], [randomNumbers([1, 12, 12, 2], 4)]])
+})
+
+for (const tiedHead of [true, false]) {
+  test(`a GPT with ${tiedHead ? 'the token table as its head' : 'a head of its own'}, at any batch size and length`, async () => {
+    const model = new nn.GPT({ vocabulary: 29, context: 16, layers: 2, heads: 2, width: 32, tiedHead })
+    await assertSame(`gpt-${tiedHead}`, languageModel(model), [[tokens([2, 16], 29, 1)], [tokens([5, 7], 29, 2)], [tokens([1, 1], 29, 3)]]) // prettier-ignore
+  })
+}
+
+test('larger weights lie in a file beside', async () => {
+  const model = new nn.GPT({ vocabulary: 29, context: 16, layers: 1, heads: 2, width: 32 })
+  await assertSame('large', { ...languageModel(model), maxInlineBytes: 10_000 }, [[tokens([2, 5], 29, 1)]])
+  assert.ok(statSync(path.join(folder, 'large.onnx')).size < 20_000)
+  assert.ok(statSync(path.join(folder, 'large.onnx.data')).size > 50_000)
+})
+
+test('operations that models are made of', async () => {
+  const model = new nn.MLP({ inputs: 1, hidden: [], outputs: 1 })
+  const shape = ['batch', 3, 4] as const
+  const forward = (x: AnyTensor, indices: AnyTensor): Record<string, AnyTensor> => ({
+    unary: ops.add(ops.add(ops.sigmoid(x), ops.tanh(x)), ops.add(ops.exp(ops.negate(ops.abs(x))), ops.silu(x))),
+    roots: ops.add(ops.sqrt(ops.abs(x)), ops.rsqrt(ops.add(ops.square(x), 1))),
+    rounded: ops.add(ops.floor(x), ops.ceil(ops.multiply(x, 3))),
+    waves: ops.multiply(ops.sin(x), ops.cos(x)),
+    softplus: ops.softplus(x),
+    softmax: ops.softmax(x),
+    logSoftmax: ops.logSoftmax(x),
+    chosen: ops.where(ops.greater(x, 0) as Tensor<Shape, 'bool'>, x, ops.multiply(x, 0.1)),
+    unequal: ops.convert(ops.notEqual(ops.sign(x), 1) as Tensor<Shape, 'bool'>, 'f32') as AnyTensor,
+    sums: ops.concatenate([ops.sum(x, 1), ops.max(x, 1), ops.min(x, 1), ops.mean(x, 1)], 1),
+    sliced: ops.slice(x, [0, 1, 0], [x.shape[0], 3, 4]),
+    padded: ops.pad(x, [0, 1, 0], [0, 2, 1]),
+    reversed: ops.reverse(x, [1]),
+    turned: ops.transpose(x, [2, 0, 1]),
+    products: ops.dotGeneral(x, x, { leftBatch: [0], rightBatch: [0], leftContracting: [2], rightContracting: [2] }),
+    outer: ops.matmul(x, ops.transpose(x, [0, 2, 1])),
+    rows: ops.takeRows(
+      ops.reshape(ops.sliceDim(x, 0, 0, 1), [3, 4]) as AnyTensor,
+      indices as Tensor<Shape, 'i32'>,
+    ) as AnyTensor,
+    picked: ops.takeAlongLast(ops.sliceDim(x, 1, 0, 1), ops.reshape(indices, [-1, 1]) as AnyTensor as Tensor<Shape, 'i32'>) as AnyTensor, // prettier-ignore
+    codes: ops.oneHot(indices as Tensor<Shape, 'i32'>, 4) as AnyTensor,
+    places: ops.add(x, ops.convert(ops.iota([3, 4], 0) as AnyTensor, 'f32') as AnyTensor),
+    normalised: ops.rmsNorm(x, ops.full([4], 1.5) as AnyTensor, 1e-5),
+  })
+  const inputs = [{ name: 'x', dtype: 'f32', shape }, { name: 'indices', dtype: 'i32', shape: ['batch'] }] as const // prettier-ignore
+  // An index that is out of range takes the nearest, here as there.
+  const given = (batch: number): TensorData[] => [randomNumbers([batch, 3, 4], 9), tensorData('i32', [batch], Int32Array.from({ length: batch }, (_, index) => index - 1))] // prettier-ignore
+  await assertSame('operations', { model, weights: randomWeights(model), inputs, forward }, [given(6), given(1)])
+})
+
+test('what depends on an open size in another way is refused, naming the operation', async () => {
+  const model = new nn.MLP({ inputs: 1, hidden: [], outputs: 1 })
+  const definition = { model, weights: randomWeights(model), inputs: [{ name: 'x', dtype: 'f32', shape: ['batch', 4] }] } as const // prettier-ignore
+  const forward = (x: AnyTensor): Record<string, AnyTensor> => ({
+    y: ops.concatenate([x, ops.sliceDim(x, 0, 0, 1)], 0),
+  })
+  await assert.rejects(exportOnnx(path.join(folder, 'bad.onnx'), { ...definition, forward }), { code: 'UNSUPPORTED_BY_ENGINE', message: /depends on the batch/ }) // prettier-ignore
+})
+
+test('what ONNX has no like of is refused, naming the operation', async () => {
+  const model = new nn.MLP({ inputs: 1, hidden: [], outputs: 1 })
+  const definition = { model, weights: randomWeights(model), inputs: [{ name: 'x', dtype: 'f32', shape: ['batch', 4] }] } as const // prettier-ignore
+  const forward = (x: AnyTensor): Record<string, AnyTensor> => ({
+    y: ops.add(
+      x,
+      ops.convert(ops.random.namedBits(ops.scalar(1, 'u32') as AnyTensor, 'draw', x.shape), 'f32') as AnyTensor,
+    ),
+  })
+  await assert.rejects(exportOnnx(path.join(folder, 'bad.onnx'), { ...definition, forward }), { code: 'UNSUPPORTED_BY_ENGINE', message: /rngBitGenerator can't be exported/ }) // prettier-ignore
+})
