@@ -10,6 +10,7 @@ export type { Shape, TensorData, TensorType } from './core/shape.js'
 export * as data from './data/index.js'
 export {
   loadPretrained,
+  type LoadPretrainedOptions,
   savePretrained,
   type ModelClass,
   type SavePretrainedOptions,

@@ -1,27 +1,29 @@
 /**
  * Exits 0 where node_modules holds what package-lock.json says, 1 where `npm ci` is needed.
  *
- * npm records what it installed in node_modules/.package-lock.json. Optional packages (those of another platform) may
- * be missing from it. What is there besides does no harm: work trees of several commits may share one node_modules.
+ * npm records what it installed in node_modules/.package-lock.json; a package that it has not recorded counts by its own
+ * version. Optional packages (those of another platform) may be missing. What is there besides does no harm: work trees of
+ * several commits may share one node_modules, and one that emptied it would do so for all.
  */
 import { readFileSync } from 'node:fs'
 
-function packagesOf(file) {
+function read(file) {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')).packages
+    return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
     return undefined
   }
 }
 
-const wanted = packagesOf('package-lock.json')
-const installed = packagesOf('node_modules/.package-lock.json')
+const wanted = read('package-lock.json')?.packages
+const installed = read('node_modules/.package-lock.json')?.packages
 const inStep =
   wanted !== undefined &&
   installed !== undefined &&
   Object.entries(wanted).every(([path, { version, integrity, optional }]) => {
     if (path === '') return true
     const found = installed[path]
-    return found === undefined ? optional === true : found.version === version && found.integrity === integrity
+    if (found !== undefined) return found.version === version && found.integrity === integrity
+    return optional === true || read(`${path}/package.json`)?.version === version
   })
 process.exit(inStep ? 0 : 1)

@@ -11,12 +11,16 @@ import * as ort from 'onnxruntime-web'
 import { compileGraph } from '../../src/compile/index.js'
 import { philoxBits } from '../../src/core/random.js'
 import { numElements, tensorData, type Shape, type TensorData } from '../../src/core/shape.js'
+import { arrays, type DataSource } from '../../src/data/index.js'
+import { loadPretrained } from '../../src/exchange/pretrained/index.js'
+import { callOfFamily } from '../../src/train/export/familyCalls.js'
 import { exportOnnx, type OnnxExport, type OnnxInput } from '../../src/exchange/onnx/index.js'
 import { trace, type AnyTensor, type Tensor } from '../../src/graph/index.js'
 import * as nn from '../../src/nn/index.js'
 import * as ops from '../../src/ops/index.js'
 import { reference } from '../engines/support/engines.js'
 import { temporaryFolder } from '../support/folder.js'
+import { fixtures, readExpected } from './support.js'
 
 const folder = temporaryFolder('onnx')
 ort.env.wasm.numThreads = 1
@@ -86,16 +90,24 @@ async function assertSame(
   for (const given of cases) {
     const expected = await computeHere(definition, given)
     const found = await session.run(Object.fromEntries(given.map((data, index) => [definition.inputs[index].name, asOrt(data)]))) // prettier-ignore
-    for (const [result, { shape, data }] of Object.entries(expected)) {
-      const { dims, data: actual } = found[result]
-      assert.deepEqual([...dims], shape, result)
-      for (let index = 0; index < data.length; index++) {
-        const difference = Math.abs(Number(actual[index]) - data[index])
-        assert.ok(difference <= 1e-4, `${name}: ${result}[${index}] is ${actual[index]}, not ${data[index]}`)
-      }
-    }
+    assertNear(found, expected, name)
   }
   await session.release()
+}
+
+function assertNear(
+  found: ort.InferenceSession.OnnxValueMapType,
+  expected: Readonly<Record<string, TensorData>>,
+  what: string,
+): void {
+  for (const [result, { shape, data }] of Object.entries(expected)) {
+    const { dims, data: actual } = found[result] as ort.Tensor
+    assert.deepEqual([...dims], shape, result)
+    for (let index = 0; index < data.length; index++) {
+      const difference = Math.abs(Number(actual[index]) - data[index])
+      assert.ok(difference <= 1e-4, `${what}: ${result}[${index}] is ${actual[index]}, not ${data[index]}`)
+    }
+  }
 }
 
 function tokens(shape: Shape, vocabulary: number, seed: number): TensorData {
@@ -143,6 +155,23 @@ for (const tiedHead of [true, false]) {
   test(`a GPT with ${tiedHead ? 'the token table as its head' : 'a head of its own'}, at any batch size and length`, async () => {
     const model = new nn.GPT({ vocabulary: 29, context: 16, layers: 2, heads: 2, width: 32, tiedHead })
     await assertSame(`gpt-${tiedHead}`, languageModel(model), [[tokens([2, 16], 29, 1)], [tokens([5, 7], 29, 2)], [tokens([1, 1], 29, 3)]]) // prettier-ignore
+  })
+}
+
+const images = async (): Promise<DataSource> => arrays({ images: { dtype: 'f32', shape: [1, 40, 40, 3], data: new Float32Array(4800) } }) // prettier-ignore
+
+for (const name of ['gpt2', 'llama', 'bert-masked', 'bert-sequence', 'bert-token', 'resnet18', 'resnet50']) {
+  test(`${name}: ONNX Runtime gives the logits of Transformers and torchvision`, async () => {
+    const model = await loadPretrained(path.join(fixtures, name))
+    const weights = new Map(Array.from(model.namedParameters(), ([key, { loaded }]) => [key, loaded!]))
+    const call = await callOfFamily(model, images)
+    const file = path.join(folder, `${name}.onnx`)
+    await exportOnnx(file, { model, weights, ...call! })
+    const session = await ort.InferenceSession.create(readFileSync(file), { logSeverityLevel: 3 })
+    const { inputs, logits } = await readExpected(name)
+    const named = [...inputs].map(([key, tensor]) => [key === 'x' ? 'pixel_values' : key, asOrt(tensor)] as const)
+    assertNear(await session.run(Object.fromEntries(named)), { logits }, name)
+    await session.release()
   })
 }
 

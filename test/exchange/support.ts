@@ -94,12 +94,31 @@ function traceModel(
   })
 }
 
-/** The largest difference is at most 1e-4 of the largest number, or 1e-4 where all are below 1. */
-export function assertNear(actual: TensorData, expected: TensorData, what: string, relative = false): void {
+/** Each number to 1e-4 of the largest, or to 1e-4 where all are below 1. */
+export function assertNear(actual: TensorData, expected: TensorData, what: string): void {
+  assertWithin(actual, expected, 1e-4 * Math.max(1, largestOf(expected)), what)
+}
+
+/**
+ * Each number to 1e-4 of the largest. That of an attention's key bias is zero, since softmax does not see what is added to all
+ * scores of a query; rounding is all that is in it.
+ */
+export function assertGradient(actual: TensorData, expected: TensorData, what: string): void {
+  const largest = largestOf(expected)
+  assertWithin(actual, expected, largest < 1e-12 ? 1e-7 : 1e-4 * largest, what)
+}
+
+function largestOf({ data }: TensorData): number {
+  return Array.from(data, Math.abs).reduce((most, size) => Math.max(most, size), 0)
+}
+
+function assertWithin(actual: TensorData, expected: TensorData, allowed: number, what: string): void {
   assert.deepEqual(actual.shape, expected.shape, what)
-  const largest = Array.from(expected.data, Math.abs).reduce((most, size) => Math.max(most, size), relative ? 1e-7 : 1)
   for (let index = 0; index < expected.data.length; index++) {
     const [found, wanted] = [numberAt(actual, index), numberAt(expected, index)]
-    assert.ok(Math.abs(found - wanted) <= 1e-4 * largest, `${what}: number ${index} is ${found}, not ${wanted}`)
+    assert.ok(
+      Math.abs(found - wanted) <= allowed,
+      `${what}: number ${index} is ${found}, not ${wanted} (to ${allowed})`,
+    )
   }
 }

@@ -1,3 +1,4 @@
 /** Models of the rest of the world, in and out. */
-export { loadPretrained, type ModelClass } from './load.js'
+export type { ModelClass } from './family.js'
+export { loadPretrained, type LoadPretrainedOptions } from './load.js'
 export { describeModel, savePretrained, type SavePretrainedOptions } from './save.js'

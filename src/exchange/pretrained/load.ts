@@ -6,58 +6,69 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { TalwegError } from '../../core/errors.js'
 import { nearest } from '../../core/nearest.js'
-import { sameShape, type Shape, type TensorData } from '../../core/shape.js'
+import { sameShape, type TensorData } from '../../core/shape.js'
+import { checkOptions, ranges } from '../../graph/checkOptions.js'
 import type { Module } from '../../nn/index.js'
 import { isSystemError } from '../disk.js'
+import type { TensorEntry } from '../safetensors/header.js'
 import { TensorFiles } from '../safetensors/tensorFiles.js'
 import { families } from './families/index.js'
-import { unusable, type Config, type Family, type PretrainedFacts } from './family.js'
+import { unusable, type Config, type Family, type ModelClass, type PretrainedFacts } from './family.js'
 import { asFloat32, splitColumns, toOurs } from './layout.js'
 import { pairUp, type Pairing } from './rows.js'
 
 export const configName = 'config.json'
 
-/** A class of models: what `loadPretrained` is to give. */
-export type ModelClass<M extends Module> = abstract new (...args: never[]) => M
+export interface LoadPretrainedOptions {
+  /**
+   * For a classifier: a new last layer, of so many classes, instead of the one that the file may have. A part before it that the
+   * file lacks (BERT's pooler) is new as well.
+   */
+  readonly numClasses?: number
+}
 
 /**
  * Loads a model that Hugging Face's Transformers (or torchvision, or timm) has saved.
  *
  * Its weights are the first values of a training: `model: () => loadPretrained('gpt2', nn.GPT)`.
  *
- * @param location a folder with `config.json` and `model.safetensors` (or its shards and their index); for torchvision's ResNets, which have no
- *   configuration, also a `.safetensors` file alone
- * @param expected the class that it has to be of
+ * @param location a folder with `config.json` and `model.safetensors` (or its shards and their index); for torchvision's
+ *   ResNets, which have no configuration, also a `.safetensors` file alone
+ * @param expected the class that it has to be of; of BERT's classes the one that is wanted, whichever the file's is
  * @throws FILE_NOT_FOUND; INVALID_FILE naming the tensor or the key of the configuration that is wrong
- * @example const model = await loadPretrained('bert-base-uncased', nn.BERT)
+ * @example const model = await loadPretrained('bert-base-uncased', nn.BERTSequenceClassifier, { numClasses: 2 })
  */
 export async function loadPretrained<M extends Module = Module>(
   location: string,
   expected?: ModelClass<M>,
+  { numClasses }: LoadPretrainedOptions = {},
 ): Promise<M> {
+  checkOptions('loadPretrained', { numClasses: [numClasses, ranges.count] })
   const files = await TensorFiles.open(location)
   try {
-    const facts = await gatherFacts(location, files)
+    const isFile = location.endsWith('.safetensors')
+    const file = isFile ? location : path.join(location, configName)
+    const config = isFile ? {} : await readConfig(file)
+    const facts = { config, file, entries: files.entries, expected, numClasses }
     const family = familyOf(facts)
-    const model = family.make(facts)
-    if (expected !== undefined && !(model instanceof expected)) {
-      throw unusable(
-        facts.file,
-        `it is of a ${family.name} model, nn.${model.constructor.name}, not of nn.${expected.name}`,
-        `load it as nn.${model.constructor.name}`,
-      )
-    }
-    await fill(model, family, files)
+    const named = { ...facts, entries: renamed(family, files) }
+    const model = family.make(named)
+    if (expected !== undefined && !(model instanceof expected)) throw ofAnotherClass(model, family, expected, file)
+    await fill(model, family, files, named)
     return model as Module as M
   } finally {
     await files.close()
   }
 }
 
-async function gatherFacts(location: string, { entries }: TensorFiles): Promise<PretrainedFacts> {
-  const isFile = location.endsWith('.safetensors')
-  const file = isFile ? location : path.join(location, configName)
-  return { config: isFile ? {} : await readConfig(file), file, entries }
+function ofAnotherClass(model: Module, { name }: Family, expected: ModelClass, file: string): TalwegError {
+  const found = model.constructor.name
+  return unusable(file, `it is of a ${name} model, nn.${found}, not of nn.${expected.name}`, `load it as nn.${found}`)
+}
+
+/** Tensors by the names that the family has for them now. */
+function renamed({ rename = (name) => name }: Family, { entries }: TensorFiles): ReadonlyMap<string, TensorEntry> {
+  return new Map(Array.from(entries, ([name, entry]) => [rename(name), entry]))
 }
 
 /** What a folder's `config.json` has; nothing where there is none. */
@@ -81,50 +92,77 @@ async function readConfig(file: string): Promise<Config> {
 }
 
 function familyOf(facts: PretrainedFacts): Family {
-  const found = families.find((family) => family.isIn(facts))
+  // A class of another family is told as such once the model is made.
+  const found =
+    families.find((family) => family.isIn(facts)) ??
+    families.find((family) => family.isIn({ ...facts, expected: undefined }))
   if (found !== undefined) return found
   const { model_type: type, architectures } = facts.config
-  const names = families.map(({ name }) => name).join(', ')
-  const said = JSON.stringify(type ?? architectures)
   throw unusable(
     facts.file,
-    said === undefined ? 'no "model_type" says what model this is' : `there is no model of type ${said} here`,
-    `Talweg reads ${names}`,
+    type === undefined
+      ? 'no "model_type" says what model this is, and its tensors are not those of a ResNet'
+      : `there is no model of type ${JSON.stringify(type)} (${JSON.stringify(architectures ?? null)}) here`,
+    `Talweg reads ${families.map(({ name }) => name).join(', ')}`,
   )
 }
 
-/** Gives every parameter its value. */
-async function fill(model: Module, family: Family, files: TensorFiles): Promise<void> {
+/** Gives every parameter its value, but those of parts that are to be new. */
+async function fill(model: Module, family: Family, files: TensorFiles, facts: PretrainedFacts): Promise<void> {
+  const { entries } = facts
   const pairings = pairUp(model, family.rows)
-  const nameOf = prefixRule(family, files)
+  requireClassifier(pairings, model, facts)
+  const nameOf = prefixRule(family, facts)
   const names = new Map(pairings.map((pairing) => [nameOf(pairing.theirs), pairing]))
-  refuseUnknown(model, family, files, names)
+  refuseUnknown(model, family, files, facts, names)
   for (const [name, pairing] of names) {
-    const entry = files.entries.get(name)
-    if (entry === undefined) throw missing(name, pairing, names, files)
-    checkShape(name, pairing, entry.type.shape, files)
+    const entry = entries.get(name)
+    if (isNew(pairing, entry, facts)) continue
+    if (entry === undefined) throw missing(name, pairing, names, facts)
+    checkShape(pairing, entry, files)
     give(pairing, asFloat32(await files.read(entry)))
   }
 }
 
+function requireClassifier(pairings: readonly Pairing[], model: Module, { numClasses }: PretrainedFacts): void {
+  if (numClasses === undefined || pairings.some(({ part }) => part === 'classifier')) return
+  throw new TalwegError({
+    code: 'INVALID_SETTING',
+    operation: 'loadPretrained',
+    problem: `numClasses is ${numClasses}, and nn.${model.constructor.name} has no classifier`,
+    hint: 'name a class that has one, such as nn.BERTSequenceClassifier',
+  })
+}
+
+function isNew({ part }: Pairing, entry: TensorEntry | undefined, { numClasses }: PretrainedFacts): boolean {
+  return numClasses !== undefined && (part === 'classifier' || (part === 'pooler' && entry === undefined))
+}
+
 /** Their names as these files have them: with the family's prefix or without. */
-function prefixRule({ prefix }: Family, { entries }: TensorFiles): (name: string) => string {
+function prefixRule({ prefix }: Family, { entries }: PretrainedFacts): (name: string) => string {
   if (prefix === undefined || [...entries.keys()].some((name) => name.startsWith(prefix))) return (name) => name
   return (name) => (name.startsWith(prefix) ? name.slice(prefix.length) : name)
 }
 
 function give({ ours, layout }: Pairing, theirs: TensorData): void {
-  const parts = splitColumns(toOurs(theirs, layout), ours.map(({ parameter }) => parameter.type.shape)) // prettier-ignore
+  const shapes = ours.map(({ parameter }) => parameter.type.shape)
+  const parts = splitColumns(toOurs(theirs, layout), shapes)
   for (const [index, { parameter }] of ours.entries()) parameter.loaded = parts[index]
 }
 
-function refuseUnknown(model: Module, family: Family, files: TensorFiles, names: ReadonlyMap<string, Pairing>): void {
-  for (const [name, { stored, type }] of files.entries) {
-    if (names.has(name) || family.isIgnored?.(name, model) === true) continue
+function refuseUnknown(
+  model: Module,
+  family: Family,
+  files: TensorFiles,
+  facts: PretrainedFacts,
+  names: ReadonlyMap<string, Pairing>,
+): void {
+  for (const [name, entry] of facts.entries) {
+    if (names.has(name) || family.isIgnored?.(name, model, facts) === true) continue
     const near = nearest(name, names.keys())
     throw refused(
-      files.fileOf(name),
-      `tensor "${name}" (${stored} [${type.shape.join(',')}]) is none of this ${family.name} model's`,
+      files.fileOf(entry.name),
+      `tensor "${entry.name}" (${entry.stored} [${entry.type.shape.join(',')}]) is none of this ${family.name} model's`,
       near === undefined
         ? `the configuration makes a nn.${model.constructor.name} without it`
         : `the nearest is "${near}"`,
@@ -134,26 +172,28 @@ function refuseUnknown(model: Module, family: Family, files: TensorFiles, names:
 
 function missing(
   name: string,
-  { shape, ours }: Pairing,
+  { shape, ours, part }: Pairing,
   names: ReadonlyMap<string, Pairing>,
-  files: TensorFiles,
+  { entries, file }: PretrainedFacts,
 ): TalwegError {
-  // prettier-ignore
-  const near = nearest(name, [...files.entries.keys()].filter((known) => !names.has(known))) // prettier-ignore
+  const unused = [...entries.keys()].filter((known) => !names.has(known))
+  const near = nearest(name, unused)
+  const other =
+    part === undefined ? 'the configuration is of another model than the weights' : 'for a new one say { numClasses }'
   return refused(
-    files.location,
+    path.dirname(file),
     `there is no tensor "${name}" ([${shape.join(',')}], for ${ours.map(({ path: each }) => each).join(', ')})`,
-    near === undefined ? 'the configuration is of another model than the weights' : `the nearest is "${near}"`,
+    near === undefined ? other : `the nearest is "${near}"`,
   )
 }
 
-function checkShape(name: string, { shape, ours, layout }: Pairing, found: Shape, files: TensorFiles): void {
-  if (sameShape(shape, found)) return
+function checkShape({ shape, ours, layout }: Pairing, { name, type }: TensorEntry, files: TensorFiles): void {
+  if (sameShape(shape, type.shape)) return
   const paths = ours.map(({ path: each, parameter }) => `${each} [${parameter.type.shape.join(',')}]`).join(', ')
   const order = layout === 'same' ? '' : `, ${layout}`
   throw refused(
     files.fileOf(name),
-    `tensor "${name}" is [${found.join(',')}] and has to be [${shape.join(',')}], for ${paths}${order}`,
+    `tensor "${name}" is [${type.shape.join(',')}] and has to be [${shape.join(',')}], for ${paths}${order}`,
     'the configuration is of another model than the weights',
   )
 }

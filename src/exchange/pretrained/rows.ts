@@ -1,18 +1,22 @@
 /**
  * Names and layouts, ours and theirs. A family has a table of rows; each says of which of Talweg's parameters a tensor of
- * theirs is made and how it lies. `{}` stands for a number that both names have, such as a layer's. Reading and writing
- * both go by the same rows.
+ * theirs is made and how it lies. `{}` stands for a number that both names have, such as a layer's, and `{+1}` in theirs for one
+ * that is counted from 1 there. Reading and writing both go by the same rows.
  */
 import { invariant } from '../../core/errors.js'
 import type { Shape } from '../../core/shape.js'
 import type { AnyParameter, Module } from '../../nn/index.js'
 import { theirShape, type Layout } from './layout.js'
 
+/** Parts that may be made anew when a model is loaded for another task. */
+export type Part = 'classifier' | 'pooler'
+
 export interface Row {
   readonly theirs: string
   /** One parameter, or several that lie in theirs side by side (along the last dimension of ours). */
   readonly ours: string | readonly string[]
   readonly layout?: Layout
+  readonly part?: Part
 }
 
 /** A row applied to one place of a model. */
@@ -21,6 +25,7 @@ export interface Pairing {
   readonly theirs: string
   readonly shape: Shape
   readonly layout: Layout
+  readonly part: Part | undefined
   readonly ours: readonly { readonly path: string; readonly parameter: AnyParameter }[]
 }
 
@@ -39,7 +44,10 @@ export function pairUp(model: Module, rows: readonly Row[]): Pairing[] {
   return pairings
 }
 
-function pairRow({ theirs, ours, layout = 'same' }: Row, parameters: ReadonlyMap<string, AnyParameter>): Pairing[] {
+function pairRow(
+  { theirs, ours, layout = 'same', part }: Row,
+  parameters: ReadonlyMap<string, AnyParameter>,
+): Pairing[] {
   const patterns = [ours].flat()
   const first = new RegExp(`^${patterns[0].replaceAll('.', '\\.').replaceAll('{}', '(\\d+)')}$`)
   return Array.from(parameters.keys()).flatMap((found): Pairing[] => {
@@ -55,14 +63,16 @@ function pairRow({ theirs, ours, layout = 'same' }: Row, parameters: ReadonlyMap
     const { shape } = parts[0].parameter.type
     const width = parts.reduce((sum, { parameter }) => sum + parameter.type.shape[shape.length - 1], 0)
     const joined = parts.length === 1 ? shape : [...shape.slice(0, -1), width]
-    return [{ theirs: fill(theirs, numbers), shape: theirShape(joined, layout), layout, ours: parts }]
+    return [{ theirs: fill(theirs, numbers), shape: theirShape(joined, layout), layout, part, ours: parts }]
   })
 }
 
-/** Puts the numbers in place of `{}`, in order. */
+/** Puts the numbers in place of `{}` and `{+1}`, in order. */
 function fill(pattern: string, numbers: readonly string[]): string {
   let next = 0
-  return pattern.replaceAll('{}', () => numbers[next++])
+  return pattern.replaceAll(/\{(?:\+(\d+))?\}/g, (_, more: string | undefined) =>
+    String(Number(numbers[next++]) + Number(more ?? 0)),
+  )
 }
 
 /** Rows of a layer that has a weight and a bias, both by the same names; a bias that a model lacks stands for nothing. */

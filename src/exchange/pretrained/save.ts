@@ -35,9 +35,10 @@ export async function savePretrained(
   { weights, maxShardBytes = 5e9 }: SavePretrainedOptions = {},
 ): Promise<string[]> {
   const family = familyOf(model)
+  const pairings = pairUp(model, family.rows)
   const tensors = [
-    ...pairUp(model, family.rows).map((pairing) => outgoing(pairing, weights)),
-    ...(family.extras?.(model) ?? []),
+    ...pairings.map((pairing) => outgoing(writtenName(pairing.theirs, family), pairing, weights)),
+    ...(family.extras?.(pairings) ?? []),
   ]
   await orDiskFull(folder, () => mkdir(folder, { recursive: true }))
   await writeConfig(family, model, folder)
@@ -69,19 +70,27 @@ function familyOf(model: Module): Family {
   })
 }
 
-function outgoing({ theirs, shape, layout, ours }: Pairing, weights: SavePretrainedOptions['weights']): OutgoingTensor {
-  const values = ours.map(({ path: name, parameter }) => {
-    const value = weights === undefined ? parameter.loaded : weights.get(name)
+function writtenName(theirs: string, { prefix = '', isPrefixWritten = true }: Family): string {
+  return !isPrefixWritten && theirs.startsWith(prefix) ? theirs.slice(prefix.length) : theirs
+}
+
+function outgoing(
+  name: string,
+  { shape, layout, ours }: Pairing,
+  weights: SavePretrainedOptions['weights'],
+): OutgoingTensor {
+  const values = ours.map(({ path: ourPath, parameter }) => {
+    const value = weights === undefined ? parameter.loaded : weights.get(ourPath)
     if (value !== undefined && sameType(value, parameter.type)) return value
     const found = value === undefined ? 'has no value' : `is given as ${formatType(value)}`
     throw new TalwegError({
       code: 'INVALID_SETTING',
       operation: 'savePretrained',
-      problem: `the parameter ${name}, ${formatType(parameter.type)}, ${found}`,
+      problem: `the parameter ${ourPath}, ${formatType(parameter.type)}, ${found}`,
       hint: "give `weights`, a checkpoint's tensors by path",
     })
   })
-  return { name: theirs, type: { dtype: 'f32', shape }, take: () => toTheirs(joinColumns(values), layout) }
+  return { name, type: { dtype: 'f32', shape }, take: () => toTheirs(joinColumns(values), layout) }
 }
 
 /** Files of a model that was here before; a reader would take them for this one's. */

@@ -5,21 +5,20 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { TalwegError } from '../../core/errors.js'
-import type { Shape, TensorData } from '../../core/shape.js'
+import type { TensorData } from '../../core/shape.js'
 import type { DataSource } from '../../data/index.js'
 import { orDiskFull } from '../../exchange/disk.js'
-import { exportOnnx, type ExportedOnnx, type OnnxExport } from '../../exchange/onnx/index.js'
-import { isTensor, type AnyTensor, type Tensor } from '../../graph/index.js'
-import { GPT, type Module } from '../../nn/index.js'
+import { exportOnnx, type ExportedOnnx } from '../../exchange/onnx/index.js'
+import { isTensor, type AnyTensor } from '../../graph/index.js'
+import type { Module } from '../../nn/index.js'
 import type { Training } from '../training.js'
+import { callOfFamily, type ModelCall } from './familyCalls.js'
 import { userBatch } from '../userBatch.js'
 import { callUser, callUserAsync } from '../userCode.js'
 
 /** Where transformers.js looks for it, beside `config.json`. */
 const onnxFolder = 'onnx'
 const onnxName = 'model.onnx'
-
-type ModelCall = Pick<OnnxExport, 'inputs' | 'forward' | 'traceSizes'>
 
 /**
  * Writes `onnx/model.onnx` into a folder.
@@ -32,25 +31,17 @@ export async function exportModelAsOnnx(
   weights: ReadonlyMap<string, TensorData>,
   folder: string,
 ): Promise<ExportedOnnx> {
-  const call = callOfFamily(model) ?? (await callOfLoss(training, model))
+  const open = (): Promise<DataSource> => callUserAsync('data', training.definition.data)
+  const call = await (callOfFamily(model, open) ?? callOfLoss(training, model, open))
   const target = path.join(folder, onnxFolder)
   await orDiskFull(target, () => mkdir(target, { recursive: true }))
   const { files, inputs } = await exportOnnx(path.join(target, onnxName), { model, weights, ...call })
   return { files: files.map((name) => `${onnxFolder}/${name}`), inputs }
 }
 
-function callOfFamily(model: Module): ModelCall | undefined {
-  if (!(model instanceof GPT)) return undefined
-  return {
-    inputs: [{ name: 'input_ids', dtype: 'i32', shape: ['batch', 'sequence'] }],
-    forward: (tokens) => ({ logits: model.forward(tokens as AnyTensor as Tensor<Shape, 'i32'>) }),
-    traceSizes: { sequence: Math.max(1, Math.min(3, model.options.context - 1)) },
-  }
-}
-
 /** By the loss: all of a batch goes in, and what the model does not ask for is left out of the file. */
-async function callOfLoss(training: Training, model: Module): Promise<ModelCall> {
-  const source = await callUserAsync('data', training.definition.data)
+async function callOfLoss(training: Training, model: Module, open: () => Promise<DataSource>): Promise<ModelCall> {
+  const source = await open()
   try {
     return traceCall(training, model, source)
   } finally {
