@@ -3,7 +3,7 @@
  * compiling four hundred modules one by one took longer than all else before the first step. The command and `import 'talweg'`
  * are a few lines each that load it (`load.cjs`), so both have the same instance of every module.
  *
- * What is large and seldom needed (DuckDB, sharp, jax-js, ECharts, tokenizers, yargs for the help) stays outside.
+ * What is large and seldom needed (DuckDB, sharp, jax-js, ECharts, protobufjs, tokenizers, yargs for the help) stays outside.
  */
 import { build } from 'esbuild'
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,15 @@ const root = path.resolve(import.meta.dirname, '../..')
 const source = path.join(root, 'src')
 
 /** Loaded from node_modules, when they are needed. */
-const external = ['@duckdb/node-api', '@huggingface/tokenizers', '@jax-js/jax', 'echarts', 'sharp', 'yargs']
+const external = [
+  '@duckdb/node-api',
+  '@huggingface/tokenizers',
+  '@jax-js/jax',
+  'echarts',
+  'protobufjs',
+  'sharp',
+  'yargs',
+]
 
 /** Parts are evaluated when they are asked for. */
 const entry = `exports.talweg = () => require('./index.ts')\nexports.run = () => require('./cli/run.ts')`

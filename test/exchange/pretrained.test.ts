@@ -7,7 +7,7 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { TalwegError } from '../../src/core/errors.js'
-import type { Shape, TensorData } from '../../src/core/shape.js'
+import { numElements, tensorData, type Shape, type TensorData } from '../../src/core/shape.js'
 import { families } from '../../src/exchange/pretrained/families/index.js'
 import { loadPretrained, savePretrained, type ModelClass } from '../../src/exchange/pretrained/index.js'
 import { joinColumns, toTheirs } from '../../src/exchange/pretrained/layout.js'
@@ -258,6 +258,22 @@ test('Llama’s rotations are read as Transformers 4 and 5 write them, and any o
   const { rotaryBase, rotaryScaling } = five as nn.GPT['options']
   assert.deepEqual([rotaryBase, rotaryScaling?.factor, rotaryScaling?.originalContext], [5e5, 8, 8])
   await assert.rejects(read({ rope_parameters: { rope_theta: 1e4, rope_type: 'yarn' } }), /"rope_parameters" is .*yarn/)
+})
+
+test('what LoRA has learnt is in the weights that are saved', async () => {
+  const model = nn.lora(await loadPretrained(path.join(fixtures, 'gpt2'), nn.GPT), { rank: 2, alpha: 4 })
+  const weights = new Map(
+    Array.from(model.namedParameters(), ([key, { type, loaded }]) => [key, loaded ?? tensorData('f32', type.shape, new Float32Array(numElements(type.shape)).fill(0.5))]), // prettier-ignore
+  )
+  const target = path.join(folder, 'lora')
+  await savePretrained(model, target, { weights })
+  const merged = await loadPretrained(target, nn.GPT)
+  for (const [key, { loaded }] of merged.namedParameters()) {
+    const isAdapted = /attention\.(query|value)\.weight$/.test(key)
+    // Two in rank, each 0.5 · 0.5, counted alpha / rank times.
+    const expected = Float32Array.from(weights.get(key)!.data, (value) => (isAdapted ? Math.fround(value + 1) : value))
+    assert.deepEqual(loaded!.data, expected, key)
+  }
 })
 
 test('a training begins with what its model was loaded with', async () => {

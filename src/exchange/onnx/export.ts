@@ -56,7 +56,7 @@ export async function exportOnnx(file: string, definition: OnnxExport): Promise<
   const { tensors, parts } = placeTensors(written.initializers, dataName)
   if (dataName !== undefined) await replaceFile(path.join(path.dirname(file), dataName), parts)
   const { node, input, output } = written
-  const bytes = encodeModel({
+  const bytes = await encodeModel({
     irVersion,
     producerName: 'talweg',
     opsetImport: [{ domain: '', version: operatorSet }],

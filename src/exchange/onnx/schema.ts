@@ -3,7 +3,6 @@
  *
  * Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
  */
-import protobuf from 'protobufjs/light.js'
 import type { DType } from '../../core/dtype.js'
 
 type Field = readonly [type: string, id: number, rule?: 'repeated']
@@ -122,15 +121,21 @@ export interface ModelProto {
   }
 }
 
-const root = protobuf.Root.fromJSON({
-  nested: Object.fromEntries(
-    Object.entries(messages).map(([name, fields]) => [
-      name,
-      { fields: Object.fromEntries(Object.entries(fields).map(([field, [type, id, rule]]) => [field, { type, id, ...(rule === undefined ? {} : { rule }) }])) }, // prettier-ignore
-    ]),
-  ),
-})
-
-export function encodeModel(model: ModelProto): Uint8Array {
+/** The library is only asked for where something is exported. */
+export async function encodeModel(model: ModelProto): Promise<Uint8Array> {
+  const { default: protobuf } = await import('protobufjs/light.js')
+  const nested = Object.entries(messages).map(([name, fields]) => [name, { fields: describeFields(fields) }])
+  const root = protobuf.Root.fromJSON({ nested: Object.fromEntries(nested) as Record<string, { fields: Fields }> })
   return root.lookupType('ModelProto').encode(model).finish()
+}
+
+type Fields = Record<string, { type: string; id: number; rule?: string }>
+
+function describeFields(fields: Readonly<Record<string, Field>>): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, [type, id, rule]]) => [
+      name,
+      rule === undefined ? { type, id } : { type, id, rule },
+    ]),
+  )
 }

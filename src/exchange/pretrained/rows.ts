@@ -3,7 +3,7 @@
  * theirs is made and how it lies. `{}` stands for a number that both names have, such as a layer's, and `{+1}` in theirs for one
  * that is counted from 1 there. Reading and writing both go by the same rows.
  */
-import { invariant } from '../../core/errors.js'
+import { invariant, TalwegError } from '../../core/errors.js'
 import type { Shape } from '../../core/shape.js'
 import type { AnyParameter, Module } from '../../nn/index.js'
 import { theirShape, type Layout } from './layout.js'
@@ -31,17 +31,29 @@ export interface Pairing {
 
 /**
  * Every tensor that the files of a model have. Rows for parts that the model has not (a head of its own, biases) stand for
- * nothing; but each parameter must be in one.
+ * nothing; but each parameter must be in one, apart from LoRA's.
+ *
+ * @throws INVALID_SETTING where one is not
  */
 export function pairUp(model: Module, rows: readonly Row[]): Pairing[] {
-  const parameters = model.namedParameters()
+  const parameters = new Map([...model.namedParameters()].filter(([path]) => !isOfAdapter(path)))
   const left = new Set(parameters.keys())
   const pairings = rows.flatMap((row) => pairRow(row, parameters))
   for (const { theirs, ours } of pairings) {
     for (const { path } of ours) invariant(left.delete(path), `${path} is in one row of its family's table (${theirs})`)
   }
-  invariant(left.size === 0, `${[...left].join(', ')} are in the table of ${model.constructor.name}'s family`)
-  return pairings
+  if (left.size === 0) return pairings
+  throw new TalwegError({
+    code: 'INVALID_SETTING',
+    operation: 'pretrained',
+    problem: `${[...left].join(', ')} of ${model.constructor.name} has no place in files of its family`,
+    hint: 'save a model of nn itself, or export yours as ONNX',
+  })
+}
+
+/** What LoRA has put beside a weight, with which it is merged when it is written. */
+function isOfAdapter(path: string): boolean {
+  return /\.adapter\.(down|up)$/.test(path)
 }
 
 function pairRow(

@@ -4,7 +4,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { TalwegError } from '../../core/errors.js'
 import { formatType, sameType, type TensorData } from '../../core/shape.js'
-import type { Module } from '../../nn/index.js'
+import { mergeLora, type Module } from '../../nn/index.js'
 import { orDiskFull, replaceFile } from '../disk.js'
 import { otherTensorFiles, writeTensorFiles } from '../safetensors/tensorFiles.js'
 import type { OutgoingTensor } from '../safetensors/writer.js'
@@ -22,7 +22,8 @@ export interface SavePretrainedOptions {
 }
 
 /**
- * Writes a model as Hugging Face keeps it: `config.json` and `model.safetensors`, in shards where it is large.
+ * Writes a model as Hugging Face keeps it: `config.json` and `model.safetensors`, in shards where it is large. What LoRA has
+ * learnt is added to the weights that it belongs to.
  *
  * @param folder made if it is not there; a model that is in it is replaced
  * @returns the names of the files written
@@ -36,8 +37,9 @@ export async function savePretrained(
 ): Promise<string[]> {
   const family = familyOf(model)
   const pairings = pairUp(model, family.rows)
+  const values = mergeLora(model, weights ?? loadedValues(model))
   const tensors = [
-    ...pairings.map((pairing) => outgoing(writtenName(pairing.theirs, family), pairing, weights)),
+    ...pairings.map((pairing) => outgoing(writtenName(pairing.theirs, family), pairing, values)),
     ...(family.extras?.(pairings) ?? []),
   ]
   await orDiskFull(folder, () => mkdir(folder, { recursive: true }))
@@ -70,6 +72,11 @@ function familyOf(model: Module): Family {
   })
 }
 
+function loadedValues(model: Module): Map<string, TensorData> {
+  const loaded = Array.from(model.namedParameters(), ([name, parameter]) => [name, parameter.loaded] as const)
+  return new Map(loaded.filter((entry): entry is [string, TensorData] => entry[1] !== undefined))
+}
+
 function writtenName(theirs: string, { prefix = '', isPrefixWritten = true }: Family): string {
   return !isPrefixWritten && theirs.startsWith(prefix) ? theirs.slice(prefix.length) : theirs
 }
@@ -77,10 +84,10 @@ function writtenName(theirs: string, { prefix = '', isPrefixWritten = true }: Fa
 function outgoing(
   name: string,
   { shape, layout, ours }: Pairing,
-  weights: SavePretrainedOptions['weights'],
+  weights: ReadonlyMap<string, TensorData>,
 ): OutgoingTensor {
   const values = ours.map(({ path: ourPath, parameter }) => {
-    const value = weights === undefined ? parameter.loaded : weights.get(ourPath)
+    const value = weights.get(ourPath)
     if (value !== undefined && sameType(value, parameter.type)) return value
     const found = value === undefined ? 'has no value' : `is given as ${formatType(value)}`
     throw new TalwegError({

@@ -3,7 +3,7 @@
  * `BertForSequenceClassification`, `BertForTokenClassification`. A model may be asked for with another head than the file's: the
  * file's is left aside then, and a classifier is a new one.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   BERT,
   BERTMaskedLanguageModel,

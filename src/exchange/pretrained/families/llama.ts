@@ -1,5 +1,5 @@
 /** Llama, as Transformers' `LlamaForCausalLM` keeps it: weights [outputs, inputs], pairs of a rotation half a head apart, as ours. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { GPT, type GPTOptions } from '../../../nn/index.js'
 import { parseConfig, requireOf, type ConfigValue, type Family, type PretrainedFacts } from '../family.js'
 import { affine, type Row } from '../rows.js'
