@@ -42,31 +42,50 @@ TALWEG_INLINE F32 slope(F32 x) {
   return fma(x * inner, mirrored * logistic.r, x < 0.0f ? mirrored : logistic.r);
 }
 
+TALWEG_INLINE void storeTwo(float* to, F32 first, F32 second) {
+  store(to, first);
+  store(to + lanes, second);
+}
+TALWEG_INLINE void storeTwo(BFloat16* to, F32 first, F32 second) {
+#if defined(__AVX512BF16__)
+  // As in narrow(), with one look for denormals at both.
+  const __mmask16 denormal = _mm512_fpclass_ps_mask((__m512)first, 0x20) | _mm512_fpclass_ps_mask((__m512)second, 0x20);
+  if (__builtin_expect(denormal == 0, 1)) return storeAs(to, _mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
+#endif
+  store(to, first);
+  store(to + lanes, second);
+}
+
 constexpr int64_t blockElements = 4096;
 constexpr int64_t stepsPerElement = 24;
 
-/// body(index, count) for each vector of all elements, a block at a time.
-template <class Body>
-void forAll(int64_t count, const Body& body) {
+/// to[i] = valueOf(index, count) for each vector of all elements, a block at a time, two vectors at once.
+template <class To, class ValueOf>
+void forAll(int64_t count, To* to, const ValueOf& valueOf) {
   const int64_t numBlocks = ceilDiv(count, blockElements);
   parallelFor(isWorthThreads(count * stepsPerElement), numBlocks, [&](int64_t block) {
-    const int64_t begin = block * blockElements;
-    forEachVector(smaller(count - begin, blockElements), [&](int64_t i, int64_t n) { body(begin + i, n); });
+    int64_t i = block * blockElements;
+    const int64_t end = smaller(count, i + blockElements);
+    for (; i + 2 * lanes <= end; i += 2 * lanes) {
+      const F32 first = valueOf(i, lanes), second = valueOf(i + lanes, lanes);
+      storeTwo(to + i, first, second);
+    }
+    for (; i < end; i += lanes) storeUpTo(to + i, valueOf(i, end - i), end - i);
   });
 }
 
 template <Gelu form, class X, class Y>
 void forward(int64_t count, const X* x, Y* y) {
-  forAll(count, [&](int64_t i, int64_t n) {
+  forAll(count, y, [x](int64_t i, int64_t n) {
     const F32 v = loadUpTo(x + i, n);
-    storeUpTo(y + i, v * gate<form>(v), n);
+    return v * gate<form>(v);
   });
 }
 
 template <Gelu form, class X, class G, class R>
 void backward(int64_t count, const X* x, const G* dy, R* dx) {
-  forAll(count, [&](int64_t i, int64_t n) {
-    storeUpTo(dx + i, loadUpTo(dy + i, n) * slope<form>(loadUpTo(x + i, n)), n);
+  forAll(count, dx, [x, dy](int64_t i, int64_t n) {
+    return loadUpTo(dy + i, n) * slope<form>(loadUpTo(x + i, n));
   });
 }
 
