@@ -160,10 +160,12 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     });
   }
 
-  // (buffer, into) -> promise
+  // (buffer, into, offset in bytes) -> promise
   Napi::Value read(const Napi::CallbackInfo& info) {
-    return promise(info, [memory = pointerOf<Buffer>(info[0]), into = spanOf(info[1])] {
-      if (into.sizeBytes > 0) std::memcpy(into.data, memory->data(), into.sizeBytes);
+    const auto offsetBytes = static_cast<std::size_t>(info[2].As<Napi::Number>().Int64Value());
+    return promise(info, [memory = pointerOf<Buffer>(info[0]), into = spanOf(info[1]), offsetBytes] {
+      invariant(offsetBytes + into.sizeBytes <= memory->sizeBytes(), "what is read lies in the buffer");
+      if (into.sizeBytes > 0) std::memcpy(into.data, memory->data() + offsetBytes, into.sizeBytes);
       return [](Napi::Env env) { return env.Undefined(); };
     });
   }

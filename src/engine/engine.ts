@@ -17,6 +17,8 @@ export interface EngineBuffer {
    * @param into memory for it, of the buffer's type; new memory by default
    */
   read(into?: TensorData): Promise<TensorData>
+  /** A copy of some rows, dimension 0 counting them. Absent where memory is read whole. */
+  readRows?(firstRow: number, into: TensorData): Promise<void>
   write(data: TensorData): Promise<void>
   /**
    * Writes some rows, dimension 0 counting them, so that what is large need never be on the host at once. Absent where

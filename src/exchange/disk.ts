@@ -16,22 +16,43 @@ export interface FileSum {
 /** Pieces small enough that summing one doesn't hold up the event loop. */
 const pieceBytes = 4 * 2 ** 20
 
+/** What a file is made of, in order; a part may be overwritten once the next is asked for. */
+export type Parts = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+
 /** Writes a file from parts and flushes it. @throws DISK_FULL */
-export async function writeSummed(file: string, parts: Iterable<Uint8Array>): Promise<FileSum> {
+export async function writeSummed(file: string, parts: Parts): Promise<FileSum> {
+  const sum = await writeUnflushed(file, parts)
+  await flushFile(file)
+  return sum
+}
+
+/** Hands a file's parts to the system, which has yet to bring them to the disk (`flushFile`). @throws DISK_FULL */
+export async function writeUnflushed(file: string, parts: Parts): Promise<FileSum> {
   return orDiskFull(file, async () => {
     const hash = createHash('sha256')
     const handle = await open(file, 'w')
     let sizeBytes = 0
     try {
-      for (const part of parts) {
+      for await (const part of parts) {
         await writeInPieces(handle, part, hash)
         sizeBytes += part.length
       }
-      await handle.sync()
     } finally {
       await handle.close()
     }
     return { sizeBytes, sha256: hash.digest('hex') }
+  })
+}
+
+/** Returns when what was written is on the disk. @throws DISK_FULL */
+export async function flushFile(file: string): Promise<void> {
+  await orDiskFull(file, async () => {
+    const handle = await open(file, 'r+')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
   })
 }
 
@@ -47,7 +68,7 @@ async function writeInPieces(handle: FileHandle, bytes: Uint8Array, hash: Hash):
 }
 
 /** Puts a text, or a file of parts, in place of a file at once: a reader finds the old one or the new one. @throws DISK_FULL */
-export async function replaceFile(file: string, content: string | Iterable<Uint8Array>): Promise<void> {
+export async function replaceFile(file: string, content: string | Parts): Promise<void> {
   const beside = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`)
   try {
     await writeSummed(beside, typeof content === 'string' ? [new TextEncoder().encode(content)] : content)

@@ -6,7 +6,7 @@
 import { TalwegError } from '../core/errors.js'
 import { formatType, type TensorData } from '../core/shape.js'
 import { CheckpointRhythm } from './checkpointRhythm.js'
-import type { CheckpointWriter, JsonValue, LoadedCheckpoint } from './checkpoint/index.js'
+import type { CheckpointWriter, JsonValue, Manifest } from './checkpoint/index.js'
 import type { Report } from './metrics/index.js'
 import type { TrainingObserver } from './observer.js'
 import type { Profiler } from './profile/index.js'
@@ -23,7 +23,8 @@ export interface LoopOptions {
   readonly recorder: RunRecorder
   readonly observer: TrainingObserver
   readonly stop: StopListener
-  readonly checkpoint: LoadedCheckpoint | undefined
+  /** Of the checkpoint to go on from. */
+  readonly manifest: Manifest | undefined
   /** Makes the calls, where the training is profiled. */
   readonly profiler: Profiler | undefined
 }
@@ -67,7 +68,7 @@ class Loop {
   #pending: Promise<Stack> | undefined
 
   constructor(options: LoopOptions) {
-    const { session, checkpoint, recorder } = options
+    const { session, manifest, recorder } = options
     const { settings, source, batchSize, totalSteps, optimizer, maxStepsPerCall } = session.prepared
     this.#session = session
     this.#options = options
@@ -78,8 +79,8 @@ class Loop {
       validate: session.evaluator === undefined ? Infinity : (settings.validateEvery ?? Math.ceil(totalSteps / 10)),
       checkpoint: this.#checkpoints.steps,
     }
-    this.#step = checkpoint?.manifest.step ?? 0
-    this.#progress = checkpoint === undefined ? newProgress() : restoreProgress(checkpoint.manifest)
+    this.#step = manifest?.step ?? 0
+    this.#progress = manifest === undefined ? newProgress() : restoreProgress(manifest)
     const position = this.#step * batchSize
     this.#supply = optimizer.fullBatch
       ? new WholeData(source)
@@ -228,20 +229,20 @@ class Loop {
     return isFlat ? { kind: 'converged' } : undefined
   }
 
-  /** Copies the state and lets it be written while training goes on. */
+  /** Writes the state; bringing it to the disk goes on behind the training. */
   async #save(): Promise<void> {
     const { writer } = this.#options
     if (writer.newestStep === this.#step) return
     const { prepared } = this.#session
-    await writer.start(async () => ({
+    await writer.start({
       step: this.#step,
       samples: this.#step * prepared.batchSize,
       seed: prepared.settings.seed,
       dataFingerprint: prepared.source.fingerprint,
       settings: bitSettings(describeSettings(prepared)),
       progress: saveProgress(this.#progress),
-      ...(await this.#session.copyState()),
-    }))
+      ...this.#session.outgoingState(),
+    })
     this.#checkpoints.written()
     this.#clock.skip()
   }

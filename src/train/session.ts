@@ -4,10 +4,12 @@
  */
 import { availableParallelism } from 'node:os'
 import { compileGraph, programCost, type CompiledProgram } from '../compile/index.js'
+import { dtypes, type DType, type HostArray } from '../core/dtype.js'
 import { TalwegError } from '../core/errors.js'
 import { formatType, numElements, sameType, sizeBytes, tensorData, type TensorData } from '../core/shape.js'
 import type { DataSource } from '../data/index.js'
 import type { Engine, EngineBuffer, Executable } from '../engine/engine.js'
+import type { OutgoingTensor } from '../exchange/safetensors/index.js'
 import type { Module } from '../nn/index.js'
 import { withLearningRate, type Optimizer } from '../optim/index.js'
 import type { JsonValue, LoadedCheckpoint } from './checkpoint/index.js'
@@ -53,7 +55,7 @@ export interface MemoryNeed {
   /** Batches read ahead, and the engine's own of the step that it works on. */
   readonly batchBytes: number
   readonly evaluationBytes: number
-  /** The copy of the state that a checkpoint is written from. */
+  /** The piece of the state that a checkpoint is written by. */
   readonly checkpointBytes: number
   /** The loaded programs themselves, and what Node's own heap grows by. */
   readonly programBytes: number
@@ -207,7 +209,7 @@ function memoryNeed(compiled: CompiledProgram, stackBytes: number, evaluation: E
     stepBytes: peakBytes - stateBytes - inputBytes,
     batchBytes: stackBytes + inputBytes,
     evaluationBytes: evaluation?.extraBytes ?? 0,
-    checkpointBytes: stateBytes,
+    checkpointBytes: Math.min(stateBytes, pieceBytes),
     programBytes: runtimeBytes + instructionBytes * numInstructions,
   }
   return { ...parts, totalBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) }
@@ -268,27 +270,23 @@ export class TrainingSession {
   readonly executable: Executable
   readonly evaluator: Evaluator | undefined
   readonly #state: ReadonlyMap<string, EngineBuffer>
-  /** Where the state is copied to, by name. One place for all copies: V8 would let several wait to be collected. */
-  readonly #copies: Map<string, TensorData>
 
   private constructor(
     prepared: PreparedTraining,
     executable: Executable,
     evaluator: Evaluator | undefined,
     state: ReadonlyMap<string, EngineBuffer>,
-    copies: Map<string, TensorData>,
   ) {
     this.prepared = prepared
     this.executable = executable
     this.evaluator = evaluator
     this.#state = state
-    this.#copies = copies
   }
 
   /**
    * Allocates and fills the state, from a checkpoint or anew, and loads the programs.
    *
-   * @param checkpoint its arrays become the session's own
+   * @param checkpoint its arrays are read, and not kept
    */
   static async open(prepared: PreparedTraining, checkpoint?: LoadedCheckpoint): Promise<TrainingSession> {
     const { engine, step, compiled, evaluation } = prepared
@@ -298,21 +296,49 @@ export class TrainingSession {
     if (checkpoint === undefined) await initialize(prepared, state)
     const executable = await engine.load(compiled.program, state)
     const evaluator = evaluation && (await Evaluator.load(evaluation, engine, state))
-    return new TrainingSession(prepared, executable, evaluator, state, restored)
+    return new TrainingSession(prepared, executable, evaluator, state)
   }
 
-  /**
-   * The state, as a checkpoint keeps it, in arrays that are written anew by the next call. To be called between steps.
-   */
-  async copyState(): Promise<{ model: Map<string, TensorData>; optimizer: Map<string, TensorData> }> {
-    const model = new Map<string, TensorData>()
-    const optimizer = new Map<string, TensorData>()
+  /** The state, as a checkpoint keeps it, to be taken piece by piece between calls of the engine. */
+  outgoingState(): { model: OutgoingTensor[]; optimizer: OutgoingTensor[] } {
+    const staging = new Map<DType, HostArray>()
+    const model: OutgoingTensor[] = []
+    const optimizer: OutgoingTensor[] = []
     for (const [name, buffer] of this.#state) {
-      const copy = await buffer.read(this.#copies.get(name))
-      this.#copies.set(name, copy)
-      ;(isParameterState(name) ? model : optimizer).set(name, copy)
+      const tensor = { name, type: buffer.type, take: () => piecesOf(buffer, staging) }
+      ;(isParameterState(name) ? model : optimizer).push(tensor)
     }
     return { model, optimizer }
+  }
+
+  /** A copy of the parameters and what else belongs to the model. To be called between steps. */
+  async copyModel(): Promise<Map<string, TensorData>> {
+    const model = new Map<string, TensorData>()
+    for (const [name, buffer] of this.#state) if (isParameterState(name)) model.set(name, await buffer.read())
+    return model
+  }
+}
+
+/** How much of the state is on the host at once while it is written. */
+const pieceBytes = 4 * 2 ** 20
+
+/** What a buffer holds, some rows at a time in the same memory. */
+async function* piecesOf(buffer: EngineBuffer, staging: Map<DType, HostArray>): AsyncGenerator<TensorData> {
+  const { dtype, shape } = buffer.type
+  const [numRows = 1, ...row] = shape
+  const rowBytes = sizeBytes({ dtype, shape: row })
+  if (buffer.readRows === undefined || shape.length === 0 || rowBytes > pieceBytes) {
+    yield await buffer.read()
+    return
+  }
+  const place = staging.get(dtype) ?? dtypes[dtype].allocate(pieceBytes / dtypes[dtype].sizeBytes)
+  staging.set(dtype, place)
+  const rowsAtOnce = Math.floor(pieceBytes / rowBytes)
+  for (let first = 0; first < numRows; first += rowsAtOnce) {
+    const count = Math.min(rowsAtOnce, numRows - first)
+    const piece = { dtype, shape: [count, ...row], data: place.subarray(0, count * numElements(row)) }
+    await buffer.readRows(first, piece)
+    yield piece
   }
 }
 

@@ -131,7 +131,15 @@ async function trainLocked(
     runFolder: folder.path,
   })
   try {
-    const ending = await runLoop({ session, writer, recorder, observer, stop, checkpoint, profiler })
+    const ending = await runLoop({
+      session,
+      writer,
+      recorder,
+      observer,
+      stop,
+      manifest: checkpoint?.manifest,
+      profiler,
+    })
     await recorder.flush()
     if (ending.kind !== 'stopped') await recorder.draw()
     const hasSteps = profiler !== undefined && profiler.tally.steps > 0

@@ -287,7 +287,7 @@ test('a training begins with what its model was loaded with', async () => {
     engine: 'reference',
   })
   const prepared = await prepareTraining(training as unknown as Training, training.settings(), () => undefined)
-  const { model: started } = await (await TrainingSession.open(prepared)).copyState()
+  const started = await (await TrainingSession.open(prepared)).copyModel()
   for (const [key, { loaded }] of (await loadPretrained(path.join(fixtures, 'gpt2'))).namedParameters())
     assert.deepEqual(started.get(key), loaded, key)
 })

@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { tensorData } from '../../src/core/shape.js'
+import { outgoing, type NamedTensors } from '../../src/exchange/safetensors/index.js'
 import {
   CheckpointWriter,
   latestCheckpoint,
@@ -16,6 +17,11 @@ import {
   writeCheckpoint,
   type Snapshot,
 } from '../../src/train/checkpoint/index.js'
+import { prepareTraining, TrainingSession } from '../../src/train/session.js'
+import { defineTraining } from '../../src/train/index.js'
+import * as data from '../../src/data/index.js'
+import * as nn from '../../src/nn/index.js'
+import * as optim from '../../src/optim/index.js'
 import { RunLock } from '../../src/train/run/lock.js'
 import { temporaryFolder } from '../support/folder.js'
 
@@ -27,15 +33,20 @@ const newFolder = (): string => {
   return folder
 }
 
-const snapshot = (step: number): Snapshot => ({
+const tensors = (step: number): Record<'model' | 'optimizer', NamedTensors> => ({
+  model: new Map([['weight', tensorData('f32', [2, 2], [step, 2, 3, 4])]]),
+  optimizer: new Map([['weight.moment', tensorData('f32', [2, 2], [1, step, 0, 0])]]),
+})
+
+const snapshot = (step: number, { model, optimizer } = tensors(step)): Snapshot => ({
   step,
   samples: step * 32,
   seed: 7,
   dataFingerprint: 'abc',
   settings: { batchSize: 32, precision: 'f32' },
   progress: { best: null },
-  model: new Map([['weight', tensorData('f32', [2, 2], [step, 2, 3, 4])]]),
-  optimizer: new Map([['weight.moment', tensorData('f32', [2, 2], [1, step, 0, 0])]]),
+  model: outgoing(model),
+  optimizer: outgoing(optimizer),
 })
 
 const noWarning = (message: string): void => assert.fail(message)
@@ -57,10 +68,10 @@ test('a checkpoint comes back as it was, is named by `latest`, and only --keep a
   assert.deepEqual(readdirSync(folder).toSorted(), ['latest', 'step-00000030', 'step-00000040'])
   assert.equal(await latestCheckpoint(folder), path.join(folder, 'step-00000040'))
   const loaded = await loadNewestWhole(folder, noWarning)
-  const { model, optimizer, ...rest } = snapshot(40)
+  const { model: _model, optimizer: _optimizer, ...rest } = snapshot(40)
   assert(loaded !== undefined)
-  assert.deepEqual(loaded.model, model)
-  assert.deepEqual(loaded.optimizer, optimizer)
+  assert.deepEqual(loaded.model, tensors(40).model)
+  assert.deepEqual(loaded.optimizer, tensors(40).optimizer)
   const { format, version, files, ...manifest } = loaded.manifest
   assert.deepEqual(manifest, rest)
   assert.equal(format, 'talweg-checkpoint')
@@ -126,24 +137,61 @@ test('what a killed writer has left is never taken for a checkpoint, and goes', 
   assert.deepEqual(readdirSync(folder).toSorted(), ['latest', 'step-00000001'])
 })
 
-test('the writer keeps one in flight, copies when asked to, and reports a failure once and for all', async () => {
+test('the writer keeps one in flight, is done with tensors when it returns, and reports a failure once and for all', async () => {
   const folder = newFolder()
   const writer = new CheckpointWriter(folder, 5)
-  await writer.start(async () => snapshot(1))
-  await writer.start(async () => {
-    assert.equal(
-      existsSync(path.join(folder, 'step-00000001')),
-      true,
-      'the first is written before the second is taken',
-    )
-    return snapshot(2)
-  })
+  const state = tensors(1)
+  await writer.start(snapshot(1, state))
+  for (const { data } of state.model.values()) data.fill(-1)
+  const second = snapshot(2)
+  const asked: boolean[] = []
+  const [weight] = second.model
+  const take = (): ReturnType<typeof weight.take> => {
+    asked.push(existsSync(path.join(folder, 'step-00000001')))
+    return weight.take()
+  }
+  await writer.start({ ...second, model: [{ ...weight, take }] })
+  assert.deepEqual(asked, [true], 'the first is written before the second is taken, once')
   await writer.finish()
   assert.equal((await listCheckpoints(folder)).length, 2)
+  const { model } = await loadCheckpoint(path.join(folder, 'step-00000001'))
+  assert.deepEqual([...model.get('weight')!.data], [1, 2, 3, 4])
   const blocked = new CheckpointWriter(path.join(folder, 'latest'), 5)
-  await blocked.start(async () => snapshot(3))
+  await blocked.start(snapshot(3))
   await assert.rejects(blocked.finish())
   assert.throws(() => blocked.check())
+})
+
+test('a state is written in pieces of whole rows, in the memory of a few, where the engine reads rows', async () => {
+  for (const engine of ['native', 'reference'] as const) {
+    const training = defineTraining({
+      model: (): nn.Module => new nn.MLP({ inputs: 700, hidden: [3000], outputs: 1 }),
+      data: () => data.arrays({ x: Array.from({ length: 2 }, () => new Array(700).fill(1)), y: [[1], [2]] }),
+      loss: (model, batch) => nn.squaredError((model as nn.MLP).forward(batch.x), batch.y),
+      optimizer: optim.sgd({ learningRate: 0.1, momentum: 0.9 }),
+      batchSize: 2,
+      steps: 1,
+    })
+    const session = await TrainingSession.open(
+      await prepareTraining(training, training.settings({ engine }), () => undefined),
+    )
+    const copied = await session.copyModel()
+    const { model } = session.outgoingState()
+    const numPieces: number[] = []
+    for (const { name, take } of model) {
+      const taken = take()
+      const all = copied.get(name)!.data
+      let [count, position] = [0, 0]
+      for await (const piece of Symbol.asyncIterator in taken ? taken : [taken]) {
+        assert.deepEqual(piece.data, all.subarray(position, position + piece.data.length), name)
+        position += piece.data.length
+        count++
+      }
+      assert.equal(position, all.length)
+      numPieces.push(count)
+    }
+    assert.equal(Math.max(...numPieces), engine === 'native' ? 3 : 1)
+  }
 })
 
 test('a run in use is refused; a lock whose process is gone, or whose number is another’s now, is taken over', async () => {

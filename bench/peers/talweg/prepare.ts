@@ -50,7 +50,7 @@ async function prepareTrainingCase(file: string, into: string, numBatches: numbe
   const training = await loadTraining(file)
   const settings = training.settings({ engine: 'native' })
   const prepared = await prepareTraining(training, settings, (message) => console.error(message))
-  const { model: weights } = await (await TrainingSession.open(prepared)).copyState()
+  const weights = await (await TrainingSession.open(prepared)).copyModel()
   const batches = firstBatches(prepared.source, settings.seed, prepared.batchSize, numBatches)
   const { optimizer, learningRate } = describeSettings(prepared)
   await writeSafetensors(path.join(into, 'weights.safetensors'), weights)

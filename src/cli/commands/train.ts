@@ -117,7 +117,7 @@ async function showText({ session, folder }: TrainResult, output: Output): Promi
   const { model, engine, settings } = session.prepared
   if (!(model instanceof GPT)) return
   const codec = await textCodecOf(folder)
-  const { model: parameters } = await session.copyState()
+  const parameters = await session.copyModel()
   const tokens: number[] = []
   const prompt = Array.from(codec.encode('\n'))
   try {

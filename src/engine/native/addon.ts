@@ -23,7 +23,7 @@ export interface NativeFinding {
 export interface NativeAddonEngine {
   describe(): { readonly target: string; readonly threads: number; readonly onednn: string }
   allocate(sizeBytes: number, contents: Uint8Array | undefined): NativeMemory
-  read(memory: NativeMemory, into: Uint8Array): Promise<void>
+  read(memory: NativeMemory, into: Uint8Array, offsetBytes: number): Promise<void>
   write(memory: NativeMemory, from: Uint8Array, offsetBytes: number): Promise<void>
   /** Takes `wireOfInstructions`. */
   scratchBytes(bytes: Uint8Array, arrays: readonly Uint8Array[]): readonly number[]

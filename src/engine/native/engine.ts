@@ -93,7 +93,7 @@ class NativeBuffer implements EngineBuffer {
 
   async read(into = tensorData(this.type.dtype, this.type.shape)): Promise<TensorData> {
     checkData('read', this.type, into)
-    await this.addon.read(this.memory, bytesOf(into))
+    await this.addon.read(this.memory, bytesOf(into), 0)
     return into
   }
 
@@ -102,13 +102,22 @@ class NativeBuffer implements EngineBuffer {
     await this.addon.write(this.memory, bytesOf(data), 0)
   }
 
+  async readRows(firstRow: number, into: TensorData): Promise<void> {
+    await this.addon.read(this.memory, bytesOf(into), this.offsetOf('readRows', firstRow, into))
+  }
+
   async writeRows(firstRow: number, rows: TensorData): Promise<void> {
+    await this.addon.write(this.memory, bytesOf(rows), this.offsetOf('writeRows', firstRow, rows))
+  }
+
+  /** Where some rows lie, in bytes; dimension 0 counts them. */
+  private offsetOf(operation: string, firstRow: number, rows: TensorData): number {
     const { dtype, shape } = this.type
     const [numRows, ...row] = shape
     const [count] = rows.shape
     invariant(firstRow + count <= numRows, `rows ${firstRow} to ${firstRow + count} are among ${numRows}`)
-    checkData('writeRows', tensorType(dtype, [count, ...row]), rows)
-    await this.addon.write(this.memory, bytesOf(rows), firstRow * sizeBytes(tensorType(dtype, row)))
+    checkData(operation, tensorType(dtype, [count, ...row]), rows)
+    return firstRow * sizeBytes(tensorType(dtype, row))
   }
 }
 

@@ -2,9 +2,11 @@
 export type { SafetensorsHeader, TensorEntry } from './header.js'
 export { readSafetensors, readSafetensorsHeader, SafetensorsFile } from './reader.js'
 export {
-  replaceSafetensors,
+  outgoing,
   outgoingBytes,
+  replaceSafetensors,
   writeSafetensors,
+  writeSafetensorsUnflushed,
   type NamedTensors,
   type OutgoingTensor,
 } from './writer.js'

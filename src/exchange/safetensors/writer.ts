@@ -1,6 +1,6 @@
 /** Writing safetensors, tensor by tensor: what has to be laid out anew is so in turn, and never all of it at once. */
 import type { TensorData, TensorType } from '../../core/shape.js'
-import { replaceFile, writeSummed, type FileSum } from '../disk.js'
+import { replaceFile, writeSummed, writeUnflushed, type FileSum } from '../disk.js'
 import { encodeHeader } from './header.js'
 import { storedNames, storedTypes, type StoredName } from './storedTypes.js'
 
@@ -12,8 +12,8 @@ export interface OutgoingTensor {
   readonly type: TensorType
   /** As which of the format's types; by default its own. */
   readonly stored?: 'I64'
-  /** Its numbers, asked for when it is their turn. */
-  readonly take: () => TensorData
+  /** Its numbers, asked for when it is their turn: all of them, or piece by piece, each in the memory of the last if need be. */
+  readonly take: () => TensorData | AsyncIterable<TensorData>
 }
 
 const byPyTorch = { format: 'pt' }
@@ -24,7 +24,21 @@ const byPyTorch = { format: 'pt' }
  * @throws DISK_FULL
  */
 export async function writeSafetensors(file: string, tensors: NamedTensors): Promise<FileSum> {
-  return writeSummed(file, partsOf(Array.from(tensors, ([name, data]) => ({ name, type: data, take: () => data }))))
+  return writeSummed(file, partsOf(outgoing(tensors)))
+}
+
+/**
+ * The same from tensors that are asked for in turn, and left to the system to bring to the disk (`flushFile`).
+ *
+ * @throws DISK_FULL
+ */
+export async function writeSafetensorsUnflushed(file: string, tensors: readonly OutgoingTensor[]): Promise<FileSum> {
+  return writeUnflushed(file, partsOf(tensors))
+}
+
+/** Tensors that are in memory already. */
+export function outgoing(tensors: NamedTensors): OutgoingTensor[] {
+  return Array.from(tensors, ([name, data]) => ({ name, type: data, take: () => data }))
 }
 
 /**
@@ -41,13 +55,17 @@ export function outgoingBytes({ type, stored }: OutgoingTensor): number {
 }
 
 /** Header and data. Wider elements come first, so that each lies at a multiple of its own size, as some readers want. */
-function* partsOf(tensors: readonly OutgoingTensor[]): Generator<Uint8Array> {
+async function* partsOf(tensors: readonly OutgoingTensor[]): AsyncGenerator<Uint8Array> {
   const storedOf = ({ stored, type }: OutgoingTensor): StoredName => stored ?? storedNames[type.dtype]
   const widthOf = (tensor: OutgoingTensor): number => storedTypes[storedOf(tensor)].sizeBytes
   const ordered = tensors.toSorted((a, b) => widthOf(b) - widthOf(a))
   const places = ordered.map((tensor) => ({ name: tensor.name, stored: storedOf(tensor), shape: tensor.type.shape }))
   yield encodeHeader(places, byPyTorch)
-  for (const { stored, take } of ordered) yield stored === 'I64' ? asLong(take()) : bytesOf(take())
+  for (const { stored, take } of ordered) {
+    const taken = take()
+    for await (const piece of Symbol.asyncIterator in taken ? taken : [taken])
+      yield stored === 'I64' ? asLong(piece) : bytesOf(piece)
+  }
 }
 
 function asLong({ data }: TensorData): Uint8Array {

@@ -5,6 +5,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import {
+  flushFile,
   isSystemError,
   orDiskFull,
   readText,
@@ -13,7 +14,7 @@ import {
   writeSummed,
   type FileSum,
 } from '../../exchange/disk.js'
-import { writeSafetensors, type NamedTensors } from '../../exchange/safetensors/index.js'
+import { writeSafetensorsUnflushed, type OutgoingTensor } from '../../exchange/safetensors/index.js'
 import { formatManifest, manifestName, type JsonValue, type Manifest } from './manifest.js'
 
 export const modelFileName = 'model.safetensors'
@@ -29,8 +30,8 @@ export interface Snapshot {
   readonly dataFingerprint: string
   readonly settings: { readonly [key: string]: JsonValue }
   readonly progress: { readonly [key: string]: JsonValue }
-  readonly model: NamedTensors
-  readonly optimizer: NamedTensors
+  readonly model: readonly OutgoingTensor[]
+  readonly optimizer: readonly OutgoingTensor[]
 }
 
 const namePattern = /^step-(\d{8,})$/
@@ -71,16 +72,22 @@ export async function removeTemporaries(folder: string): Promise<void> {
  * Writes a checkpoint: beside, flushed, renamed. At every moment the folder holds whole checkpoints only.
  *
  * @param keep how many of the newest to keep
+ * @param taken called once the system has all tensors: from then on they may change, while they are brought to the disk
  * @returns the checkpoint's own folder
  * @throws DISK_FULL; the checkpoints that were there are still there, and what was written of this one is gone
  */
-export async function writeCheckpoint(folder: string, snapshot: Snapshot, keep: number): Promise<string> {
+export async function writeCheckpoint(
+  folder: string,
+  snapshot: Snapshot,
+  keep: number,
+  taken: () => void = () => undefined,
+): Promise<string> {
   const name = checkpointName(snapshot.step)
   const target = path.join(folder, name)
   const beside = path.join(folder, `.${name}.writing-${process.pid}`)
   await orDiskFull(target, () => mkdir(beside, { recursive: true }))
   try {
-    await writeFiles(beside, snapshot)
+    await writeFiles(beside, snapshot, taken)
     await orDiskFull(target, () => putInPlace(folder, beside, target))
   } catch (error) {
     await rm(beside, { recursive: true, force: true })
@@ -91,11 +98,13 @@ export async function writeCheckpoint(folder: string, snapshot: Snapshot, keep: 
   return target
 }
 
-async function writeFiles(folder: string, { model, optimizer, ...rest }: Snapshot): Promise<void> {
+async function writeFiles(folder: string, { model, optimizer, ...rest }: Snapshot, taken: () => void): Promise<void> {
   const files: Record<string, FileSum> = {
-    [modelFileName]: await writeSafetensors(path.join(folder, modelFileName), model),
-    [optimizerFileName]: await writeSafetensors(path.join(folder, optimizerFileName), optimizer),
+    [modelFileName]: await writeSafetensorsUnflushed(path.join(folder, modelFileName), model),
+    [optimizerFileName]: await writeSafetensorsUnflushed(path.join(folder, optimizerFileName), optimizer),
   }
+  taken()
+  for (const name of Object.keys(files)) await flushFile(path.join(folder, name))
   const manifest: Manifest = { format: 'talweg-checkpoint', version: 1, ...rest, files }
   await writeSummed(path.join(folder, manifestName), [new TextEncoder().encode(formatManifest(manifest))])
   await orDiskFull(folder, () => syncFolder(folder))

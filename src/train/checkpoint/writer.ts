@@ -1,6 +1,7 @@
 /**
- * Checkpoints written while training goes on. The state has been copied out of the engine; writing, summing and flushing
- * the copy happens behind the next steps. At most one is in flight, so at most one copy of the state is in memory.
+ * Checkpoints, of which the slow half is written while training goes on. The state goes from the engine to the system's file
+ * cache in small pieces while nothing trains, which takes about as long as a copy of it would and no memory of this process;
+ * bringing it to the disk and naming it happens behind the next steps. At most one is in flight.
  */
 import { writeCheckpoint, type Snapshot } from './folder.js'
 
@@ -24,18 +25,20 @@ export class CheckpointWriter {
   }
 
   /**
-   * Starts writing. Waits for the one before, and throws what that one failed with.
-   *
-   * @param take copies the state; called once the one before is out of memory
+   * Starts writing; returns once the snapshot's tensors may change. Waits for the one before, and throws what that one
+   * failed with.
    */
-  async start(take: () => Promise<Snapshot>): Promise<void> {
+  async start(snapshot: Snapshot): Promise<void> {
     await this.finish()
-    const snapshot = await take()
     this.#newestStep = snapshot.step
-    this.#inFlight = writeCheckpoint(this.#folder, snapshot, this.#keep).then(
-      () => undefined,
-      (error: unknown) => void (this.#failure = { error }),
-    )
+    await new Promise<void>((taken) => {
+      this.#inFlight = writeCheckpoint(this.#folder, snapshot, this.#keep, taken)
+        .then(
+          () => undefined,
+          (error: unknown) => void (this.#failure = { error }),
+        )
+        .finally(taken)
+    })
   }
 
   /** Throws what a write in the background has failed with, if one has. */

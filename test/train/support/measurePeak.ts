@@ -35,7 +35,7 @@ const writer = new CheckpointWriter(folder.checkpoints, 1)
 const recorder = await RunRecorder.open(folder, 0)
 const observer = { started: nothing, progressed: nothing, reported: nothing, told: nothing }
 const stop = new StopListener(nothing)
-await runLoop({ session, writer, recorder, observer, stop, checkpoint: undefined, profiler: undefined })
+await runLoop({ session, writer, recorder, observer, stop, manifest: undefined, profiler: undefined })
 stop.close()
 await recorder.close()
 const addedBytes = memoryBytes('VmHWM') - before
