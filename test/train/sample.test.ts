@@ -2,12 +2,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compileGraph } from '../../src/compile/index.js'
-import { numElements, tensorData, tensorType, type Shape, type TensorData } from '../../src/core/shape.js'
+import {
+  numElements,
+  tensorData,
+  tensorType,
+  type Shape,
+  type TensorData,
+  type TensorType,
+} from '../../src/core/shape.js'
 import { createReferenceEngine } from '../../src/engine/reference/index.js'
 import { trace, type Tensor } from '../../src/graph/index.js'
-import { GPT, withParameters } from '../../src/nn/index.js'
+import { GPT, withParameters, type GPTOptions } from '../../src/nn/index.js'
 import { chooseToken, generateTokens } from '../../src/train/sample/index.js'
 import { randomTensor } from '../engines/support/data.js'
+import { forEachEngine } from '../engines/support/engines.js'
 
 const logits = [0, 3, 1, 2]
 
@@ -42,25 +50,81 @@ test('top-k and top-p draw from the likeliest only', () => {
   assert.deepEqual([...drawn({ topP: 0.4 })], [1])
 })
 
-const vocabulary = 7
-const context = 6
+/** What `chooseToken` says, with all tokens put in order first. */
+function chooseByOrder(all: readonly number[], topK: number, topP: number, share: number): number {
+  const order = all.map((_, token) => token).sort((a, b) => all[b] - all[a] || a - b)
+  const weights = order.slice(0, topK).map((token) => Math.exp(all[token] - all[order[0]]))
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  let numKept = 1
+  for (let sum = weights[0]; numKept < weights.length && sum < topP * total;) sum += weights[numKept++]
+  let left = share * weights.slice(0, numKept).reduce((sum, weight) => sum + weight, 0)
+  return order[weights.slice(0, numKept).findIndex((weight) => (left -= weight) < 0)]
+}
 
-test('with the cache the tokens are those of whole passes over the text, also beyond the context', async () => {
-  const engine = createReferenceEngine()
-  const model = new GPT({ vocabulary, context, layers: 2, heads: 2, width: 8 })
-  const parameters = new Map([...model.namedParameters()].map(([name, { type }]) => [name, randomTensor(name, type)]))
-  const generated: number[] = []
-  for await (const token of generateTokens(model, parameters, engine, [1, 2], 9, { temperature: 0, seed: 1 }))
-    generated.push(token)
-  const text = [1, 2]
-  let start = 0
-  for (const token of generated) {
-    if (text.length - start > context) start = text.length - context / 2
-    assert.equal(token, await likeliestAfter(model, parameters, text.slice(start)), `after ${text.join(' ')}`)
-    text.push(token)
+test('of a large vocabulary the token is the one that putting all in order gives, near the top or far from it', () => {
+  const flat = Array.from({ length: 3000 }, (_, token) => ((token * 7919) % 3001) / 3001)
+  const steep = flat.map((logit) => 12 * logit)
+  // So that the same number is drawn: of so many equal tokens it is which of them is taken.
+  const shareAt = (position: number): number => {
+    const equal = Array.from({ length: 2 ** 20 }, () => 0)
+    return (chooseToken(equal, position, { temperature: 1, seed: 4 }) + 0.5) / equal.length
   }
-  assert.equal(generated.length, 9)
-})
+  for (let position = 0; position < 6; position++) {
+    const share = shareAt(position)
+    for (const all of [flat, steep]) {
+      for (const [topK, topP] of [[3000, 1], [3000, 0.9], [100, 1], [700, 0.5], [1, 1]] as const) {
+        const options = { temperature: 1, seed: 4, topK, topP }
+        assert.equal(chooseToken(all, position, options), chooseByOrder(all, topK, topP, share), JSON.stringify(options))
+      }
+    }
+  }
+}) // prettier-ignore
+
+const vocabulary = 23
+const small: GPTOptions = { vocabulary, context: 72, layers: 2, heads: 4, width: 16 }
+const forms: Readonly<Record<string, GPTOptions>> = {
+  'GPT-2': small,
+  Llama: {
+    ...small,
+    keyValueHeads: 2,
+    normalisation: 'rmsNorm',
+    positions: 'rotary',
+    feedForward: 'swiGLU',
+    bias: false,
+    tiedHead: false,
+  },
+}
+
+/** Tokens that differ much and biases that differ little, so that not one of them is always the likeliest. */
+function valueOf(name: string, type: TensorType): TensorData {
+  const most = name.endsWith('Embedding.weight') ? 2 : name.endsWith('bias') ? 0.1 : 1
+  return randomTensor(name, type, { least: -most, most })
+}
+
+forEachEngine('generation', (engine) => {
+  for (const [form, options] of Object.entries(forms)) {
+    // A block of the prompt and the rest of it, caches that are looked at in part and whole, and the context's end.
+    for (const [what, length, numTokens] of [['a short prompt', 2, 9], ['a prompt of blocks, beyond the context', 60, 16]] as const) {
+      test(`${form}, ${what}: with the cache the tokens are those of whole passes over the text`, async () => {
+        const model = new GPT(options)
+        const parameters = new Map([...model.namedParameters()].map(([name, { type }]) => [name, valueOf(name, type)]))
+        const prompt = Array.from({ length }, (_, place) => (place * place + 1) % vocabulary)
+        const generated: number[] = []
+        for await (const token of generateTokens(model, parameters, engine, prompt, numTokens, { temperature: 0, seed: 1 }))
+          generated.push(token)
+        assert.equal(generated.length, numTokens)
+        const text = [...prompt]
+        let start = 0
+        for (const token of generated) {
+          if (text.length - start > model.options.context) start = text.length - model.options.context / 2
+          assert.equal(token, await likeliestAfter(model, parameters, text.slice(start)), `after ${text.join(' ')}`)
+          text.push(token)
+        }
+        assert.ok(new Set(generated).size > 1, 'not always the same token')
+      })
+    }
+  }
+}) // prettier-ignore
 
 async function likeliestAfter(
   model: GPT,

@@ -12,7 +12,7 @@ import { textCodecOf } from '../text.js'
 
 const flags = defineFlags({
   prompt: { kind: 'text', value: 'TEXT', describe: 'what the text begins with', defaultText: 'a new line' },
-  length: { kind: 'integer', least: 1, describe: 'tokens to write', defaultText: '500' },
+  maxTokens: { kind: 'integer', least: 1, aliases: ['length'], describe: 'tokens to write', defaultText: '500' },
   temperature: { kind: 'number', least: 0, describe: '0 takes the likeliest token each time', defaultText: '0.8' },
   topK: { kind: 'integer', least: 1, describe: 'draw from the N likeliest tokens only' },
   topP: { kind: 'number', least: 0, describe: 'draw from the likeliest tokens that have probability X together' },
@@ -25,9 +25,9 @@ export const sample = defineCommand({
   describe: 'Write text with a trained GPT',
   args: [{ name: 'RUN', describe: "A run's folder, or its name under runs/" }],
   flags,
-  examples: [['talweg sample runs/characters --prompt "The whale" --length 200 --top-k 40', '']],
+  examples: [['talweg sample runs/characters --prompt "The whale" --max-tokens 200 --top-k 40', '']],
   run: async ([given], values, output) => {
-    const { length = 500, temperature = 0.8, topK, topP, seed = 0 } = values
+    const { maxTokens = 500, temperature = 0.8, topK, topP, seed = 0 } = values
     if (topP !== undefined && (topP <= 0 || topP > 1))
       throw badFlag('sample', `--top-p is ${topP}; it takes a number above 0, at most 1`)
     const run = findRun(given)
@@ -50,7 +50,7 @@ export const sample = defineCommand({
     const show = (text: string): void => void (output.isJson || process.stdout.write(text))
     show(values.prompt ?? '')
     const options = { temperature, topK, topP, seed }
-    const written = await showTokens(generateTokens(model, parameters, engine, tokens, length, options), codec, show)
+    const written = await showTokens(generateTokens(model, parameters, engine, tokens, maxTokens, options), codec, show)
     show('\n')
     const seconds = (performance.now() - start) / 1000
     const text = codec.decode(written)

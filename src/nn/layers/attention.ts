@@ -11,7 +11,7 @@ import { attention } from '../../ops/composites/attention.js'
 import { iota } from '../../ops/creation.js'
 import { add, lessEqual } from '../../ops/elementwise.js'
 import { apply } from '../../ops/lift.js'
-import { reshape } from '../../ops/movement.js'
+import { reshape, sliceDim } from '../../ops/movement.js'
 import { dropout } from '../../ops/random.js'
 import { zeros, type Initializer } from '../initializers.js'
 import { Module } from '../module.js'
@@ -36,6 +36,11 @@ export interface MultiHeadAttentionOptions {
 export interface KeyValueCache {
   readonly key: AnyTensor
   readonly value: AnyTensor
+}
+
+export interface CachedOptions {
+  readonly turn?: Turn
+  readonly visible?: number
 }
 
 /** What queries and keys go through before their product. */
@@ -98,22 +103,24 @@ export class MultiHeadAttention extends Module {
    * The same for the places from `position` on, given the cache of those before.
    *
    * @param position `i32` scalar
+   * @param options.visible places of the cache that may be looked at, from its start: all by default. To be known to be
+   * enough, so that the rest need not be read.
    */
   forwardCached(
     x: AnyTensor,
     cache: KeyValueCache,
     position: AnyTensor,
-    turn: Turn = unturned,
+    { turn = unturned, visible = cache.key.shape[1] }: CachedOptions = {},
   ): { output: AnyTensor; cache: KeyValueCache } {
     const [, length] = x.shape
     const places = add(iota([length]), position) as AnyTensor
     const query = turn(this.split(this.query, x))
     const key = writeAt(cache.key, places, turn(this.split(this.key, x)))
     const value = writeAt(cache.value, places, this.split(this.value, x))
-    const columns = iota([length, key.shape[1]], 1) as AnyTensor
+    const columns = iota([length, visible], 1) as AnyTensor
     const seen = lessEqual(columns, reshape(places, [length, 1])) as Tensor<Shape, 'bool'>
-    const mask = reshape(seen, [1, 1, length, key.shape[1]]) as Tensor<Shape, 'bool'>
-    const mixed = attention(query, key, value, { mask })
+    const mask = reshape(seen, [1, 1, length, visible]) as Tensor<Shape, 'bool'>
+    const mixed = attention(query, sliceDim(key, 1, 0, visible), sliceDim(value, 1, 0, visible), { mask })
     return { output: this.finish(mixed, x), cache: { key, value } }
   }
 

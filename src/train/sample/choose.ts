@@ -20,6 +20,9 @@ export interface SamplingOptions {
 /** Tells these random words from others of the same seed. */
 const streamTag = 0x73616d70
 
+/** So many of the likeliest tokens are looked at before more are: with a large vocabulary, putting all in order takes longest. */
+const firstLook = 64
+
 /**
  * The token that comes next.
  *
@@ -28,31 +31,67 @@ const streamTag = 0x73616d70
  */
 export function chooseToken(logits: ArrayLike<number>, position: number, options: SamplingOptions): number {
   const { temperature, topK = logits.length, topP = 1, seed } = options
-  const order = Array.from({ length: logits.length }, (_, token) => token).sort(
-    (a, b) => logits[b] - logits[a] || a - b,
-  )
-  if (temperature === 0) return order[0]
-  const candidates = order.slice(0, Math.max(1, topK))
-  const weights = candidates.map((token) => Math.exp((logits[token] - logits[order[0]]) / temperature))
-  const total = weights.reduce((sum, weight) => sum + weight, 0)
-  const numKept = countKept(weights, topP * total)
-  const kept = weights.slice(0, numKept).reduce((sum, weight) => sum + weight, 0)
-  let left = uniform(seed, position) * kept
-  for (let index = 0; index < numKept; index++) {
-    left -= weights[index]
-    if (left < 0) return candidates[index]
+  const [best] = likeliest(logits, 1)
+  if (temperature === 0) return best
+  const weightOf = (token: number): number => Math.exp((logits[token] - logits[best]) / temperature)
+  const isCut = topK < logits.length
+  const ofAll = isCut ? undefined : sumOfWeights(logits.length, weightOf)
+  const share = uniform(seed, position)
+  for (let count = isCut ? Math.max(1, topK) : firstLook; ; count *= 8) {
+    const candidates = likeliest(logits, count)
+    const weights = candidates.map(weightOf)
+    const total = ofAll ?? sumOfWeights(weights.length, (index) => weights[index])
+    const hasAll = isCut || candidates.length === logits.length
+    const found = draw(weights, total, topP, share) ?? (hasAll ? candidates.length - 1 : undefined)
+    if (found !== undefined) return candidates[found]
   }
-  return candidates[numKept - 1]
 }
 
-/** The fewest of the largest weights that reach `wanted` together, at least one. */
-function countKept(weights: readonly number[], wanted: number): number {
-  let sum = 0
-  for (const [index, weight] of weights.entries()) {
-    sum += weight
-    if (sum >= wanted) return index + 1
+/** The tokens of the `count` largest logits, largest first; of equal ones those that come first. */
+function likeliest(logits: ArrayLike<number>, count: number): number[] {
+  if (count >= logits.length)
+    return Array.from({ length: logits.length }, (_, token) => token).sort((a, b) => logits[b] - logits[a] || a - b)
+  const kept: number[] = []
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token]
+    if (kept.length === count && !(logit > logits[kept[count - 1]])) continue
+    let place = kept.length
+    while (place > 0 && logit > logits[kept[place - 1]]) place--
+    kept.splice(place, 0, token)
+    if (kept.length > count) kept.pop()
   }
-  return weights.length
+  return kept
+}
+
+function sumOfWeights(count: number, weightOf: (index: number) => number): number {
+  let sum = 0
+  for (let index = 0; index < count; index++) sum += weightOf(index)
+  return sum
+}
+
+/**
+ * Which of the largest weights is drawn, of the fewest that have `topP` of the total together, at least one; undefined where
+ * those given don't reach so far.
+ *
+ * @param share uniform in [0, 1)
+ */
+function draw(weights: readonly number[], total: number, topP: number, share: number): number | undefined {
+  if (topP >= 1) return placeIn(weights, share * total)
+  let kept = weights[0]
+  let numKept = 1
+  while (numKept < weights.length && kept < topP * total) kept += weights[numKept++]
+  if (kept < topP * total) return undefined
+  return placeIn(weights.slice(0, numKept), share * kept) ?? numKept - 1
+}
+
+/** The weight in which a point falls that lies so far along all of them laid side by side. */
+function placeIn(weights: readonly number[], along: number): number | undefined {
+  let left = along
+  for (const [index, weight] of weights.entries()) {
+    left -= weight
+    if (left < 0) return index
+  }
+  return undefined
 }
 
 function uniform(seed: number, position: number): number {

@@ -1,6 +1,7 @@
 /**
  * Generating text with a GPT, token by token: the program of one token, with the keys and values of all before kept in
- * the engine (its state), so that a token costs one token's work. A prompt goes through as one call of several steps.
+ * the engine (its state), so that a token costs one token's work. A prompt goes through in blocks. There are programs for
+ * caches filled so far and twice as far and so on, so that a short text does not read the whole of them.
  *
  * The model's positions end at its context. A longer text goes on from its own last half, fed in again.
  */
@@ -13,11 +14,6 @@ import { withParameters, type AnyParameter, type GPT } from '../../nn/index.js'
 import { reshape } from '../../ops/index.js'
 import type { Shape } from '../../core/shape.js'
 import { chooseToken, type SamplingOptions } from './choose.js'
-
-interface TokenProgram {
-  readonly executable: Executable
-  readonly vocabulary: number
-}
 
 const cacheName = (layer: number, part: string): string => `cache.${layer}.${part}`
 const newName = (name: string): string => `new ${name}`
@@ -39,7 +35,7 @@ export async function* generateTokens(
 ): AsyncGenerator<number> {
   invariant(prompt.length > 0, 'a prompt has a token')
   const { context } = model.options
-  const program = await loadProgram(model, parameters, engine)
+  const cached = CachedModel.create(model, parameters, engine)
   const text = [...prompt]
   const halfContext = Math.max(1, Math.floor(context / 2))
   let fed = Math.max(0, text.length - context)
@@ -49,7 +45,7 @@ export async function* generateTokens(
       start = text.length - halfContext
       fed = start
     }
-    const logits = await feed(program, text.slice(fed), fed - start)
+    const logits = await cached.feed(text.slice(fed), fed - start)
     fed = text.length
     const token = chooseToken(logits, text.length, options)
     text.push(token)
@@ -57,46 +53,69 @@ export async function* generateTokens(
   }
 }
 
-/** Puts tokens through the model at places from `position` on; the logits after the last. */
-async function feed(
-  { executable, vocabulary }: TokenProgram,
-  tokens: readonly number[],
-  position: number,
-): Promise<Float32Array> {
-  const steps = tokens.length
-  const { logits } = await executable.run(
-    {
-      token: tensorData('i32', [steps, 1], tokens),
-      position: tensorData(
-        'i32',
-        [steps],
-        tokens.map((_, index) => position + index),
-      ),
-    },
-    { steps },
-  )
-  return (logits.data as Float32Array).subarray((steps - 1) * vocabulary)
-}
+/** Tokens of a prompt that go through the model together, which reads its weights once for all of them. */
+const blockLength = 32
+/** The least number of places of the cache that a program looks at; each next one looks at twice as many. */
+const leastVisible = 64
 
-async function loadProgram(
-  model: GPT,
-  parameters: ReadonlyMap<string, TensorData>,
-  engine: Engine,
-): Promise<TokenProgram> {
-  const named = model.namedParameters()
-  const buffers = new Map<string, EngineBuffer>()
-  for (const [name, { type }] of named)
-    buffers.set(name, engine.allocate(type, checkedParameter(name, type, parameters)))
-  const caches = cacheTypes(model)
-  for (const { name, type } of caches) buffers.set(name, engine.allocate(type, tensorData(type.dtype, type.shape)))
-  const state = Object.fromEntries([
-    ...Array.from(named.keys(), (name) => [name, undefined] as const),
-    ...caches.map(({ name }) => [name, newName(name)] as const),
-  ])
-  const graph = traceToken(model, named, caches)
-  const steppedInputs = new Set(['token', 'position'])
-  const { program } = compileGraph(graph, engine, { state, steppedInputs, outputs: ['logits'] })
-  return { executable: await engine.load(program, buffers), vocabulary: model.options.vocabulary }
+/** A model with its caches in the engine, and the programs that put tokens through it. */
+class CachedModel {
+  readonly #programs = new Map<string, Promise<Executable>>()
+
+  private constructor(
+    readonly model: GPT,
+    readonly engine: Engine,
+    readonly buffers: ReadonlyMap<string, EngineBuffer>,
+  ) {}
+
+  static create(model: GPT, parameters: ReadonlyMap<string, TensorData>, engine: Engine): CachedModel {
+    const buffers = new Map<string, EngineBuffer>()
+    for (const [name, { type }] of model.namedParameters())
+      buffers.set(name, engine.allocate(type, checkedParameter(name, type, parameters)))
+    for (const { name, type } of cacheTypes(model))
+      buffers.set(name, engine.allocate(type, tensorData(type.dtype, type.shape)))
+    return new CachedModel(model, engine, buffers)
+  }
+
+  /** Puts tokens through the model at places from `position` on; the logits after the last. */
+  async feed(tokens: readonly number[], position: number): Promise<Float32Array> {
+    let logits: Float32Array | undefined
+    for (let done = 0; done < tokens.length;) {
+      const length = tokens.length - done >= blockLength ? blockLength : 1
+      const executable = await this.#programFor(length, position + done + length)
+      const outputs = await executable.run({
+        tokens: tensorData('i32', [1, length], tokens.slice(done, done + length)),
+        position: tensorData('i32', [], [position + done]),
+      })
+      logits = outputs.logits.data as Float32Array
+      done += length
+    }
+    invariant(logits !== undefined, 'a token is fed')
+    return logits
+  }
+
+  /** For so many tokens at once, of which the last is the `seen`th of the text. Made when first wanted. */
+  #programFor(length: number, seen: number): Promise<Executable> {
+    let visible = leastVisible
+    while (visible < seen) visible *= 2
+    visible = Math.min(visible, this.model.options.context)
+    const key = `${length} ${visible}`
+    const known = this.#programs.get(key) ?? this.#load(length, visible)
+    this.#programs.set(key, known)
+    return known
+  }
+
+  async #load(length: number, visible: number): Promise<Executable> {
+    const { model, engine, buffers } = this
+    const caches = cacheTypes(model)
+    const named = model.namedParameters()
+    const state = Object.fromEntries([
+      ...Array.from(named.keys(), (name) => [name, undefined] as const),
+      ...caches.map(({ name }) => [name, newName(name)] as const),
+    ])
+    const graph = traceTokens(model, named, caches, length, visible)
+    return engine.load(compileGraph(graph, engine, { state, outputs: ['logits'] }).program, buffers)
+  }
 }
 
 function checkedParameter(name: string, type: TensorType, parameters: ReadonlyMap<string, TensorData>): TensorData {
@@ -119,18 +138,20 @@ function cacheTypes(model: GPT): NamedType[] {
   ])
 }
 
-function traceToken(
+function traceTokens(
   model: GPT,
   named: ReadonlyMap<string, AnyParameter>,
   caches: readonly NamedType[],
+  length: number,
+  visible: number,
 ): ReturnType<typeof trace> {
   const inputs: NamedType[] = [
     ...Array.from(named, ([name, { type }]) => ({ name, type })),
     ...caches,
-    { name: 'token', type: tensorType('i32', [1]) },
+    { name: 'tokens', type: tensorType('i32', [1, length]) },
     { name: 'position', type: tensorType('i32', []) },
   ]
-  return trace('token', inputs, (...tensors) => {
+  return trace('tokens', inputs, (...tensors) => {
     const byName = new Map(inputs.map(({ name }, index) => [name, tensors[index]]))
     const get = (name: string): AnyTensor => byName.get(name)!
     const values = new Map(Array.from(named, ([name, parameter]) => [parameter, get(name)]))
@@ -139,8 +160,8 @@ function traceToken(
         key: get(cacheName(layer, 'key')),
         value: get(cacheName(layer, 'value')),
       }))
-      const token = reshape(get('token'), [1, 1]) as AnyTensor as Tensor<Shape, 'i32'>
-      const { logits, caches: grown } = model.forwardCached(token, layers, get('position'))
+      const tokens = get('tokens') as Tensor<Shape, 'i32'>
+      const { logits, caches: grown } = model.forwardCached(tokens, layers, get('position'), visible)
       const results: Record<string, AnyTensor> = { logits: reshape(logits, [model.options.vocabulary]) }
       for (const [layer, { key, value }] of grown.entries()) {
         results[newName(cacheName(layer, 'key'))] = key

@@ -2,7 +2,7 @@
 import type { AnyTensor } from '../../../graph/tensor.js'
 import { add } from '../../../ops/elementwise.js'
 import { normal } from '../../initializers.js'
-import { MultiHeadAttention, type KeyValueCache, type Turn } from '../../layers/attention.js'
+import { MultiHeadAttention, type CachedOptions, type KeyValueCache, type Turn } from '../../layers/attention.js'
 import { FeedForward } from '../../layers/feedForward.js'
 import { LayerNorm, RMSNorm } from '../../layers/normalisation.js'
 import { SwiGLU } from '../../layers/swiGLU.js'
@@ -58,9 +58,9 @@ export class GPTBlock extends Module {
     x: AnyTensor,
     cache: KeyValueCache,
     position: AnyTensor,
-    turn?: Turn,
+    options: CachedOptions,
   ): { output: AnyTensor; cache: KeyValueCache } {
-    const { output, cache: grown } = this.attention.forwardCached(this.norm1.forward(x), cache, position, turn)
+    const { output, cache: grown } = this.attention.forwardCached(this.norm1.forward(x), cache, position, options)
     const attended = add(x, output)
     return { output: add(attended, this.mlp.forward(this.norm2.forward(attended))), cache: grown }
   }

@@ -25,6 +25,7 @@ import type { AnyTensor, Tensor } from '../../../graph/tensor.js'
 import { iota } from '../../../ops/creation.js'
 import { add } from '../../../ops/elementwise.js'
 import { takeRows } from '../../../ops/indexing.js'
+import { reshape, sliceDim } from '../../../ops/movement.js'
 import { dotGeneral } from '../../../ops/products.js'
 import { normal } from '../../initializers.js'
 import { Dropout } from '../../layers/activation.js'
@@ -86,25 +87,30 @@ export class GPT extends Module {
   }
 
   /**
-   * The same for tokens that come after `position` others, whose keys and values are in `caches` (one a layer).
+   * The same for tokens that come after `position` others, whose keys and values are in `caches` (one a layer), to logits
+   * f32 [B, vocabulary] for the token after the last.
    *
    * @param position i32 scalar
+   * @param visible places of the caches that may be looked at: at least those that there are, and these tokens'
    */
   forwardCached(
     tokens: Tensor<Shape, 'i32'>,
     caches: readonly KeyValueCache[],
     position: AnyTensor,
+    visible?: number,
   ): { logits: Tensor<Shape, 'f32'>; caches: KeyValueCache[] } {
     const places = add(iota([tokens.shape[1]]), position) as AnyTensor as Tensor<Shape, 'i32'>
     const turn = this.turnAt(places)
     let x: AnyTensor = this.embed(tokens, places)
     const grown: KeyValueCache[] = []
     for (const [index, block] of this.blocks.entries()) {
-      const { output, cache } = block.forwardCached(x, caches[index], position, turn)
+      const { output, cache } = block.forwardCached(x, caches[index], position, { turn, visible })
       x = output
       grown.push(cache)
     }
-    return { logits: this.logits(this.finalNorm.forward(x)), caches: grown }
+    const last = sliceDim(x, 1, tokens.shape[1] - 1)
+    const row = reshape(this.finalNorm.forward(last), [x.shape[0], this.options.width]) as AnyTensor
+    return { logits: this.logits(row), caches: grown }
   }
 
   private turnAt(places: Tensor<Shape, 'i32'>): Turn | undefined {
