@@ -86,8 +86,14 @@ function shareInPlace(draft: Draft, instruction: DraftInstruction, position: num
   }
 }
 
-/** Composites that work element by element. */
-const inPlaceComposites: ReadonlySet<CompositeName> = new Set(['elementwise', 'adamUpdate'])
+/** Composites that work element by element, or read all of a row before they write the first of it. */
+const inPlaceComposites: ReadonlySet<CompositeName> = new Set([
+  'elementwise',
+  'adamUpdate',
+  'gelu',
+  'geluGradient',
+  'softmaxCrossEntropyGradient',
+])
 
 function worksInPlace({ operation, attributes }: DraftInstruction): boolean {
   return (
@@ -99,7 +105,7 @@ function worksInPlace({ operation, attributes }: DraftInstruction): boolean {
 
 /**
  * Whether `fresh`, a result of the instruction, may be written into the memory of `old`: each operand that lies there
- * must be all of it, row-major, of the result's shape and element size, so that an element is read before it is
+ * must be all of it, row-major, of the result's shape and element size, so that an element (or its row) is read before it is
  * written. `scatter` may write into its first operand only.
  */
 function mayWriteInto(
