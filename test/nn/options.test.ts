@@ -55,6 +55,22 @@ const refused: readonly [message: RegExp, make: () => unknown][] = [
   [/^GPT: layers is 0;/, () => new nn.GPT({ ...gpt, layers: 0 })],
   [/^GPT: context is 1\.5;/, () => new nn.GPT({ ...gpt, context: 1.5 })],
   [/^GPT: dropout is -0\.1;/, () => new nn.GPT({ ...gpt, dropout: -0.1 })],
+  [/^GPT: 4 heads can't share 3 heads of keys and values/, () => new nn.GPT({ ...gpt, heads: 4, keyValueHeads: 3 })],
+  [
+    /^GPT: positions is "sine"; it takes 'learned' or 'rotary'/,
+    () => new nn.GPT({ ...gpt, positions: 'sine' as never }),
+  ],
+  [/^GPT: feedForwardWidth is 0;/, () => new nn.GPT({ ...gpt, feedForwardWidth: 0 })],
+  [/^RotaryEmbedding: a head is 3 wide/, () => new nn.GPT({ ...gpt, width: 6, positions: 'rotary' })],
+  [/^RotaryEmbedding: scaling\.factor is 0;/, () => new nn.RotaryEmbedding(4, { scaling: { factor: 0, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 8 } })], // prettier-ignore
+  [/^SwiGLU: hidden is 1\.5;/, () => new nn.SwiGLU({ width: 4, hidden: 1.5 })],
+  [/^FeedForward: width is 0;/, () => new nn.FeedForward({ width: 0 })],
+  [/^BERT: tokenTypes is 0;/, () => new nn.BERT({ ...gpt, tokenTypes: 0 })],
+  [/^BERTTokenClassifier: numClasses is 0;/, () => new nn.BERTTokenClassifier({ ...gpt, numClasses: 0 })],
+  [/^ResNet: stages\[1\] is 0;/, () => new nn.ResNet({ block: 'basic', stages: [1, 0], numClasses: 2 })],
+  [/^ResNet: block is "wide"; it takes 'basic' or 'bottleneck'/, () => new nn.ResNet({ block: 'wide' as never, stages: [1], numClasses: 2 })], // prettier-ignore
+  [/^BasicBlock: stride is 0;/, () => new nn.BasicBlock({ numInputs: 2, width: 2, stride: 0 })],
+  [/^AdaptiveAveragePool2d: size\[1\] is 0;/, () => new nn.AdaptiveAveragePool2d([2, 0])],
   [/^Conv2d: size\[1\] is 0;/, () => new nn.Conv2d(4, 4, [3, 0])],
   [/^Conv2d: 3 groups do not divide 4 inputs and 6 outputs/, () => new nn.Conv2d(4, 6, 3, { groups: 3 })],
   [/^convolution2d: stride\[0\] is 0;/, onImages((x) => ops.convolution2d(x, ops.full([3, 3, 4, 1], 1), { stride: 0 }))], // prettier-ignore

@@ -10,7 +10,7 @@ import { trace, type AnyTensor, type Tensor } from '../../src/graph/index.js'
 import * as nn from '../../src/nn/index.js'
 import { activations, type ActivationName } from '../../src/nn/layers/activation.js'
 import { withParameters, type AnyParameter } from '../../src/nn/parameter.js'
-import { attention, multiply, reshape, scalar, sliceDim, sum } from '../../src/ops/index.js'
+import { attention, iota, multiply, reshape, scalar, sliceDim, sum } from '../../src/ops/index.js'
 import { forEachEngine } from '../engines/support/engines.js'
 import { assertAgrees, assertEachAgrees } from './agree.js'
 import { pieces, tensorsOf, type Settings } from './pieces.js'
@@ -51,6 +51,11 @@ const makers: Readonly<Record<string, (settings: Settings, name: string) => Laye
     forward: ([query, key, value], extra) =>
       attention(query, key, value, { causal, mask: extra.get('mask') as Tensor<Shape, 'bool'> | undefined }),
   }),
+  rotary: ({ headWidth, ...options }) => {
+    const module = new nn.RotaryEmbedding(headWidth, options)
+    return { module, forward: ([x]) => module.forward(x, module.table(iota([x.shape[1]]))) }
+  },
+  adaptivePool: ({ size }) => layerOf(new nn.AdaptiveAveragePool2d(size)),
   activation: ({ activation }) => ({ forward: ([x]) => activations[activation as ActivationName](x) }),
 }
 
