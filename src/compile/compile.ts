@@ -24,6 +24,7 @@ import { guardUpdates } from './passes/guardUpdates.js'
 import { inlineComposites } from './passes/inlineComposites.js'
 import { maskByResult } from './passes/maskByResult.js'
 import { applyRules } from './passes/peephole.js'
+import { recompute } from './passes/recompute.js'
 import { roundAtSource } from './passes/roundAtSource.js'
 import { scatterIntoSums } from './passes/scatterIntoSums.js'
 import { simplificationRules } from './passes/simplify/index.js'
@@ -52,9 +53,12 @@ export function compileGraph(graph: Graph, target: CompileTarget, options: Compi
     if (options.verify) verify({ ...next, name: `${graph.name} after ${name}` })
     return next
   }, wanted)
-  const views = planViews(fused, target, isOn('views'))
-  const ordered = isOn('schedule') ? schedule(fused, views, options) : fused
-  if (options.verify) verify({ ...ordered, name: `${graph.name} after schedule` })
+  const firstViews = planViews(fused, target, isOn('views'))
+  const scheduled = isOn('schedule') ? schedule(fused, firstViews, options) : fused
+  if (options.verify) verify({ ...scheduled, name: `${graph.name} after schedule` })
+  const ordered = isOn('recompute') ? recompute(scheduled, firstViews, options) : scheduled
+  if (options.verify) verify({ ...ordered, name: `${graph.name} after recompute` })
+  const views = ordered === scheduled ? firstViews : planViews(ordered, target, isOn('views'))
   const { program, plan, draft } = lower(ordered, views, target, options, isOn('inPlace'))
   if (options.verify) checkMemory(program, draft)
   return { program, plan, graph: ordered }

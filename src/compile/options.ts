@@ -25,6 +25,7 @@ export const passNames = [
   'fuseReductions', // sums of bf16 in f32, with no f32 copy
   'fuseElementwise', // elementwise groups
   'schedule', // an order that keeps little alive
+  'recompute', // what is cheap is computed again for the backward pass, not kept
   'views', // strided views for engines that read them
   'inPlace', // results where operands die, new state in the state's buffer
 ] as const
