@@ -52,6 +52,7 @@ export function arrays(tensors: Readonly<Record<string, ArrayInput>>, options: A
 
 export interface RowsSourceOptions {
   readonly numClasses?: number
+  readonly vocabulary?: number
   readonly validation?: DataSource
   readonly description?: SourceDescription
 }
@@ -62,18 +63,20 @@ export class RowsSource implements DataSource {
   readonly numSamples: number
   readonly resident: ResidentData
   readonly numClasses?: number
+  readonly vocabulary?: number
   readonly validation?: DataSource
   readonly #rows: readonly { name: string; data: HostArray; rowSize: number }[]
   readonly #tensors: Batch
   readonly #description: SourceDescription
   #fingerprint: string | undefined
 
-  constructor(tensors: Batch, { numClasses, validation, description }: RowsSourceOptions = {}) {
+  constructor(tensors: Batch, { numClasses, vocabulary, validation, description }: RowsSourceOptions = {}) {
     this.#tensors = tensors
     this.numSamples = numRowsOf(tensors)
     this.element = elementOf(tensors)
     this.resident = { layout: 'rows', tensors }
     if (numClasses !== undefined) this.numClasses = numClasses
+    if (vocabulary !== undefined) this.vocabulary = vocabulary
     if (validation !== undefined) this.validation = validation
     this.#description = description ?? { kind: 'arrays' }
     this.#rows = Object.entries(tensors).map(([name, { data, shape }]) => ({
@@ -144,7 +147,8 @@ function checkSameElement(training: Batch, validation: BatchElement): void {
   }
 }
 
-function takeRows(tensors: Batch, rows: readonly number[]): Batch {
+/** Rows of each tensor, as tensors of their own. */
+export function takeRows(tensors: Batch, rows: readonly number[]): Batch {
   return Object.fromEntries(
     Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
       const taken = tensorData(dtype, [rows.length, ...shape.slice(1)])

@@ -22,6 +22,7 @@ export {
 } from './source.js'
 export { type TextCodec } from './text/codec.js'
 export { restoreTextCodec } from './text/restore.js'
+export { texts, type TextsOptions } from './texts.js'
 export { tokens, type TokensOptions } from './tokens.js'
 export { table, type TableOptions } from './table.js'
 export { describeTable, type TableColumn, type TableDescription } from './table/describe.js'
