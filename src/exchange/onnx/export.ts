@@ -12,7 +12,7 @@ import { withParameters, type Module } from '../../nn/index.js'
 import { replaceFile } from '../disk.js'
 import { onnxComposites, onnxRules, type OnnxRule } from './rules.js'
 import { dataTypes, encodeModel, externalLocation, int64Type, type DimensionProto, type TensorProto, type ValueInfoProto } from './schema.js' // prettier-ignore
-import { SymbolicSizes, type Dim, type SizeValues } from './sizes.js'
+import { constantDim, fixedSize, SymbolicSizes, type Dim, type SizeValues, type Term } from './sizes.js'
 import { OnnxWriter, type Initializer, type SizeSource } from './writer.js'
 
 /** A dimension's size, or the name of one that is left open. */
@@ -32,7 +32,7 @@ export interface OnnxExport {
   readonly inputs: readonly OnnxInput[]
   /** The results by name, given the inputs in order. */
   readonly forward: (...inputs: AnyTensor[]) => Readonly<Record<string, AnyTensor>>
-  /** Sizes that the model is traced with where they are left open; by default 2. */
+  /** Sizes that the model is traced with where they are left open; by default 3. */
   readonly traceSizes?: SizeValues
   /** Weights that are larger together than this are in a file of their own beside: ONNX's messages end at 2 GB. */
   readonly maxInlineBytes?: number
@@ -86,7 +86,7 @@ interface WrittenGraph {
 function writeGraph(definition: OnnxExport): WrittenGraph {
   const { traceSizes = {} } = definition
   const open = new Set(definition.inputs.flatMap(({ shape }) => shape.filter((size) => typeof size === 'string')))
-  const values = Object.fromEntries(Array.from(open, (name) => [name, traceSizes[name] ?? 2]))
+  const values = Object.fromEntries(Array.from(open, (name) => [name, traceSizes[name] ?? 3]))
   const sizes = new SymbolicSizes(values, (given) => traceForward(definition, given))
   const { graph } = sizes
   const used = new Set([...graph.nodes.flatMap((node) => node.inputs), ...graph.results.map(({ value }) => value)])
@@ -174,15 +174,19 @@ function nameResult(writer: OnnxWriter, name: string, value: Value): ValueInfoPr
 }
 
 function asDim(size: OpenSize): Dim {
-  return typeof size === 'string' ? { factor: 1, symbols: [size] } : { factor: size, symbols: [] }
+  return typeof size === 'string' ? [{ factor: 1, symbols: [size] }] : constantDim(size)
 }
 
 function valueInfo(name: string, elemType: number, dims: readonly Dim[]): ValueInfoProto {
-  const dim = dims.map(({ factor, symbols }): DimensionProto => {
-    if (symbols.length === 0) return { dimValue: factor }
-    return { dimParam: [...(factor === 1 ? [] : [factor]), ...symbols].join('*') }
+  const dim = dims.map((each): DimensionProto => {
+    const size = fixedSize(each)
+    return size === undefined ? { dimParam: each.map(describeTerm).join(' + ') } : { dimValue: size }
   })
   return { name, type: { tensorType: { elemType, shape: { dim } } } }
+}
+
+function describeTerm({ factor, symbols }: Term): string {
+  return [...(factor === 1 && symbols.length > 0 ? [] : [factor]), ...symbols].join(' * ')
 }
 
 /** Each tensor with its numbers, or with their place in the file of weights. */

@@ -7,8 +7,9 @@
 import type { CompositeCall, CompositeName, OperationName, ReductionKind } from '../../core/operations.js'
 import type { Node, Value } from '../../graph/index.js'
 import { convolution, reduceWindow } from './rules/images.js'
-import { dotGeneral, gather } from './rules/products.js'
+import { dotGeneral, gather, scatter } from './rules/products.js'
 import { dataTypes } from './schema.js'
+import { constantDim } from './sizes.js'
 import { unsupported, type AttributeValue, type OnnxWriter } from './writer.js'
 
 /** Writes a node and names its results. */
@@ -72,7 +73,7 @@ function broadcastInDim(node: Node<'broadcastInDim'>, writer: OnnxWriter): void 
   const { dims, shape } = node.attributes
   const isTrailing = dims.every((dim, index) => dim === shape.length - dims.length + index)
   const inner = writer.dimsOf(operand)
-  const spread = shape.map((_, dim) => (dims.includes(dim) ? inner[dims.indexOf(dim)] : { factor: 1, symbols: [] }))
+  const spread = shape.map((_, dim) => (dims.includes(dim) ? inner[dims.indexOf(dim)] : constantDim(1)))
   const name = writer.full(operand)
   const placed = isTrailing ? name : writer.add('Reshape', [name, writer.vector(spread)])
   writer.name(node.outputs[0], placed, true)
@@ -221,7 +222,7 @@ export const onnxRules: { readonly [O in OperationName]: OnnxRule<O> } = {
   pad,
   reverse,
   gather,
-  scatter: refuse('a model in use writes into nothing; only its cache and its gradients do'),
+  scatter,
 
   dotGeneral,
   convolution,

@@ -4,7 +4,7 @@ import type { Shape, TensorData } from '../../core/shape.js'
 import type { Node, Value } from '../../graph/index.js'
 import { bytesOf } from '../safetensors/writer.js'
 import { attributeTypes, dataTypes, int64Type, type AttributeProto, type NodeProto } from './schema.js'
-import { placeOf, type Dim, type SymbolicSizes } from './sizes.js'
+import { fixedSize, placeOf, type Dim, type SymbolicSizes, type Term } from './sizes.js'
 
 /** Numbers that are in the file. */
 export interface Initializer {
@@ -98,8 +98,9 @@ export class OnnxWriter {
       fixed = []
     }
     for (const dim of dims) {
-      if (dim.symbols.length === 0) {
-        fixed.push(dim.factor)
+      const size = fixedSize(dim)
+      if (size !== undefined) {
+        fixed.push(size)
         continue
       }
       flush()
@@ -113,10 +114,16 @@ export class OnnxWriter {
   }
 
   /** One size, as a vector of one. */
-  private size({ factor, symbols }: Dim): string {
-    return this.once(`size ${factor} ${symbols.join()}`, () => {
-      const [first, ...rest] = symbols.map((symbol) => this.symbol(symbol))
-      const product = rest.reduce((name, each) => this.add('Mul', [name, each]), first)
+  private size(dim: Dim): string {
+    return this.once(`size ${JSON.stringify(dim)}`, () =>
+      dim.map((term) => this.term(term)).reduce((sum, term) => this.add('Add', [sum, term])),
+    )
+  }
+
+  private term({ factor, symbols }: Term): string {
+    if (symbols.length === 0) return this.ints([factor])
+    return this.once(`term ${factor} ${symbols.join()}`, () => {
+      const product = symbols.map((each) => this.symbol(each)).reduce((name, each) => this.add('Mul', [name, each]))
       return factor === 1 ? product : this.add('Mul', [product, this.ints([factor])])
     })
   }

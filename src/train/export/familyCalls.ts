@@ -1,7 +1,7 @@
 /** How the families' models are called in ONNX: by the names of Hugging Face's own exports, so that transformers.js can run them. */
 import type { Shape } from '../../core/shape.js'
 import type { DataSource } from '../../data/index.js'
-import type { OnnxExport } from '../../exchange/onnx/index.js'
+import type { OnnxExport, OnnxInput } from '../../exchange/onnx/index.js'
 import type { AnyTensor, Tensor } from '../../graph/index.js'
 import {
   BERT,
@@ -13,7 +13,7 @@ import {
   type BERTInputs,
   type Module,
 } from '../../nn/index.js'
-import { transpose } from '../../ops/index.js'
+import { concatenate, full, sum, transpose } from '../../ops/index.js'
 
 export type ModelCall = Pick<OnnxExport, 'inputs' | 'forward' | 'traceSizes'>
 
@@ -45,12 +45,47 @@ function lengthOf(context: number): number {
   return Math.max(1, Math.min(3, context - 1))
 }
 
+/** Keys and values of a layer's places, as Hugging Face has them: [batch, heads, places, width of a head]. */
+const headsFirst = [0, 2, 1, 3]
+
+/**
+ * With the keys and values of all places before (none, for a prompt) and of all places after: whoever generates text gives them
+ * back, so that a token costs one token's work. Texts of a batch have one length: there is no padding.
+ */
 function callOfGPT(model: GPT): ModelCall {
+  const { layers, keyValueHeads, width, heads } = model.options
+  const parts = Array.from({ length: layers }, (_, layer) => ['key', 'value'].map((part) => `${layer}.${part}`)).flat()
+  const past = parts.map((part): OnnxInput => {
+    const shape = ['batch', keyValueHeads, 'past_sequence', width / heads]
+    return { name: `past_key_values.${part}`, dtype: 'f32', shape }
+  })
   return {
-    inputs: [{ name: 'input_ids', dtype: 'i32', shape: text }],
-    forward: (tokens) => ({ logits: model.forward(tokens as AnyTensor as Tensor<Shape, 'i32'>) }),
+    inputs: [{ name: 'input_ids', dtype: 'i32', shape: text }, ...past],
+    forward: (tokens, ...given) => {
+      const before = given.map((each) => transpose(each, headsFirst))
+      const { logits, grown } = afterPast(model, tokens, before)
+      const present = parts.map((part, index) => [`present.${part}`, transpose(grown[index], headsFirst)] as const)
+      return { logits, ...Object.fromEntries(present) }
+    },
     traceSizes: { sequence: lengthOf(model.options.context) },
   }
+}
+
+/** By the model's own cache, which is made as long as it has to be: the places before, and room for the new ones. */
+function afterPast(
+  model: GPT,
+  tokens: AnyTensor,
+  before: readonly AnyTensor[],
+): { logits: AnyTensor; grown: AnyTensor[] } {
+  const [batch, length] = tokens.shape
+  const roomy = before.map((each) =>
+    concatenate([each, full([batch, length, ...each.shape.slice(2)], 0) as AnyTensor], 1),
+  )
+  const caches = model.blocks.map((_, layer) => ({ key: roomy[2 * layer], value: roomy[2 * layer + 1] }))
+  // Its number is known when the model runs: it is as many ones.
+  const position = sum(full([before[0].shape[1]], 1, 'i32') as AnyTensor)
+  const { hidden, caches: grown } = model.hiddenCached(tokens as AnyTensor as Tensor<Shape, 'i32'>, caches, position)
+  return { logits: model.logits(hidden), grown: grown.flatMap(({ key, value }) => [key, value]) }
 }
 
 function callOfBERT(

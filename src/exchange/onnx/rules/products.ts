@@ -76,3 +76,30 @@ function clampedIndices(node: Node<'gather'>, writer: OnnxWriter): string {
   const given = writer.add('Cast', [writer.full(starts)], { to: int64Type })
   return writer.add('Min', [writer.add('Max', [given, writer.ints([0])]), last])
 }
+
+/**
+ * Rows written along one dimension, as into a cache of keys: `ScatterND`, which has that dimension first. The places have to be
+ * there; ONNX does not drop what lies outside.
+ */
+export function scatter(node: Node<'scatter'>, writer: OnnxWriter): void {
+  const [operand, places, updates] = node.inputs
+  const { updateWindowDims, insertedWindowDims, scatterDimsToOperandDims, indexVectorDim, kind } = node.attributes
+  const [dim] = scatterDimsToOperandDims
+  const isOfRows =
+    scatterDimsToOperandDims.length === 1 &&
+    insertedWindowDims.join() === String(dim) &&
+    places.type.shape.length === 1 &&
+    indexVectorDim === 1
+  const reductions: Partial<Record<typeof kind, string>> = { replace: 'none', add: 'add', multiply: 'mul', maximum: 'max', minimum: 'min' } // prettier-ignore
+  const reduction = reductions[kind]
+  if (!isOfRows || reduction === undefined) throw unsupported(node, 'it writes other than rows along one dimension')
+  const rank = operand.type.shape.length
+  const first = [dim, ...Array.from({ length: rank }, (_, index) => index).filter((index) => index !== dim)]
+  const written = updates.type.shape.map((_, index) => index).find((index) => !updateWindowDims.includes(index))!
+  const rows = writer.add('Transpose', [writer.full(operand)], { perm: first })
+  const values = writer.add('Transpose', [writer.full(updates)], { perm: [written, ...updateWindowDims] })
+  const indices = writer.add('Unsqueeze', [writer.add('Cast', [writer.full(places)], { to: int64Type }), writer.ints([1])]) // prettier-ignore
+  const result = writer.add('ScatterND', [rows, indices, values], { reduction })
+  const back = first.map((_, index) => first.indexOf(index))
+  writer.name(node.outputs[0], writer.add('Transpose', [result], { perm: back }))
+}

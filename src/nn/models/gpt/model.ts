@@ -83,7 +83,7 @@ export class GPT extends Module {
     const turn = this.turnAt(places)
     let x: AnyTensor = this.dropout.forward(this.embed(tokens, places))
     for (const block of this.blocks) x = block.forward(x, turn)
-    return this.logits(this.finalNorm.forward(x))
+    return this.logits(x)
   }
 
   /**
@@ -99,6 +99,18 @@ export class GPT extends Module {
     position: AnyTensor,
     visible?: number,
   ): { logits: Tensor<Shape, 'f32'>; caches: KeyValueCache[] } {
+    const { hidden, caches: grown } = this.hiddenCached(tokens, caches, position, visible)
+    const last = reshape(sliceDim(hidden, 1, tokens.shape[1] - 1), [tokens.shape[0], this.options.width]) as AnyTensor
+    return { logits: this.logits(last), caches: grown }
+  }
+
+  /** The same, but of every token the vector f32 [B, T, width] that `logits` makes logits of. */
+  hiddenCached(
+    tokens: Tensor<Shape, 'i32'>,
+    caches: readonly KeyValueCache[],
+    position: AnyTensor,
+    visible?: number,
+  ): { hidden: AnyTensor; caches: KeyValueCache[] } {
     const places = add(iota([tokens.shape[1]]), position) as AnyTensor as Tensor<Shape, 'i32'>
     const turn = this.turnAt(places)
     let x: AnyTensor = this.embed(tokens, places)
@@ -108,9 +120,7 @@ export class GPT extends Module {
       x = output
       grown.push(cache)
     }
-    const last = sliceDim(x, 1, tokens.shape[1] - 1)
-    const row = reshape(this.finalNorm.forward(last), [x.shape[0], this.options.width]) as AnyTensor
-    return { logits: this.logits(row), caches: grown }
+    return { hidden: x, caches: grown }
   }
 
   private turnAt(places: Tensor<Shape, 'i32'>): Turn | undefined {
@@ -126,7 +136,9 @@ export class GPT extends Module {
     return add(embedded, takeRows(this.positionEmbedding.weight, places) as AnyTensor)
   }
 
-  private logits(x: AnyTensor): Tensor<Shape, 'f32'> {
+  /** Of what the last block gives, f32 [..., width], the logits [..., vocabulary] for the token after. */
+  logits(hidden: AnyTensor): Tensor<Shape, 'f32'> {
+    const x: AnyTensor = this.finalNorm.forward(hidden)
     if (this.head !== undefined) return this.head.forward(x as Tensor<Shape, 'f32'>)
     const table = this.tokenEmbedding.weight
     return dotGeneral(x, table, { leftContracting: [x.rank - 1], rightContracting: [1] }) as Tensor<Shape, 'f32'>
