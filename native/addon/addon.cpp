@@ -65,7 +65,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
          InstanceMethod("read", &EngineWrap::read), InstanceMethod("write", &EngineWrap::write),
          InstanceMethod("scratchBytes", &EngineWrap::scratchBytes), InstanceMethod("load", &EngineWrap::load),
          InstanceMethod("run", &EngineWrap::run), InstanceMethod("findNonFinite", &EngineWrap::findNonFinite),
-         InstanceMethod("measurePeaks", &EngineWrap::measurePeaks)});
+         InstanceMethod("release", &EngineWrap::release), InstanceMethod("measurePeaks", &EngineWrap::measurePeaks)});
   }
 
   // (threads, target)
@@ -240,6 +240,12 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
       loaded->run(inputs, outputs, steps, engine->isStopped(), timeline ? &*timeline : nullptr);
       return [](Napi::Env env) { return env.Undefined(); };
     });
+  }
+
+  // (executable): frees it once calls that were made are carried out. It must not be called again.
+  Napi::Value release(const Napi::CallbackInfo& info) {
+    info[0].As<Napi::External<Loaded>>().Data()->reset();
+    return info.Env().Undefined();
   }
 
   // (executable, inputs) -> promise of { label, operation, dtype, shape } or undefined

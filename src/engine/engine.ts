@@ -46,6 +46,11 @@ export interface Executable {
   run(inputs: Readonly<Record<string, TensorData>>, options?: RunOptions): Promise<Record<string, TensorData>>
   /** Runs one step without keeping its new state and names the first value that is NaN or infinite. */
   findNonFinite(inputs: Readonly<Record<string, TensorData>>): Promise<NonFiniteFinding | undefined>
+  /**
+   * Gives its memory back now, where it would else be held until V8 next looks for garbage. It must not be called again.
+   * Absent where there is nothing to give.
+   */
+  release?(): void
 }
 
 /** When the parts of a call happened, as the engine's own clock has it. */

@@ -353,7 +353,9 @@ async function initialize(
   const { graph, state } = buildInitialization(model, settings.seed)
   if (Object.keys(state).length > 0) {
     const { program } = compileGraph(graph, engine, { state, outputs: [] })
-    await (await engine.load(program, buffers)).run({})
+    const executable = await engine.load(program, buffers)
+    await executable.run({})
+    executable.release?.()
   }
   for (const [path, parameter] of model.namedParameters()) {
     if (parameter.loaded === undefined) continue

@@ -37,6 +37,8 @@ export interface NativeAddonEngine {
     /** Where the marks of a timed run go, see `CallTimes`. */
     marks: Float64Array | undefined,
   ): Promise<void>
+  /** Frees a program, which must not be called again. */
+  release(program: NativeProgram): void
   findNonFinite(program: NativeProgram, inputs: readonly Uint8Array[]): Promise<NativeFinding | undefined>
   /** FLOP/s of products of two element types, and bytes/s. */
   measurePeaks(): Promise<{ readonly f32: number; readonly bf16?: number; readonly bytes: number }>

@@ -155,6 +155,10 @@ class NativeExecutable implements Executable {
     return Object.fromEntries(outputs)
   }
 
+  release(): void {
+    this.addon.release(this.loaded)
+  }
+
   async findNonFinite(inputs: Inputs): Promise<NonFiniteFinding | undefined> {
     checkInputs(this.program, inputs, undefined)
     const finding = await this.guard(this.addon.findNonFinite(this.loaded, this.inputBytes(inputs)))
