@@ -61,9 +61,9 @@ constexpr std::int64_t rowStep = 32;
 
 // Whether each thread takes rows of its own by a product for one thread, instead of all of them sharing one product.
 //
-// Measured with two threads, shape by shape: where the left operand is transposed, as in weight gradients, the parts take
-// from 2% more to 10% less time than the shared product in f32 (4 to 10% less at the sizes of GPTs); elsewhere nothing to
-// 5% less from 256 rows a thread on, and up to 12% more below.
+// Measured with two threads, shape by shape: where the left operand is transposed, as in weight gradients, the parts
+// take from 2% more to 10% less time than the shared product in f32 (4 to 10% less at the sizes of GPTs); elsewhere
+// nothing to 5% less from 256 rows a thread on, and up to 12% more below.
 bool isBetterSideBySide(const View& left, const View& out, int numThreads) {
   if (numThreads == 1 || out.rank() != 2 || out.shape[1] < 64) return false;
   const bool isTransposed = left.strides[1] != 1;
