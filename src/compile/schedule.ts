@@ -2,9 +2,9 @@
  * The order in which nodes are computed, chosen to keep little alive at once.
  *
  * The order in which the graph was traced is good already: forward, then backward in reverse. Three things improve it:
- * - what frees as much memory as it takes, or takes next to none, is done as soon as it can be. So each parameter is
- *   updated as soon as its gradient is there, and the gradient's memory is free for the next one, unless something
- *   (a global norm) needs all gradients first;
+ * - what frees as much memory as it takes, or takes next to none, is done as soon as it can be. So each gradient is made,
+ *   and its parameter updated, as soon as what it is made from is there, and its memory is free for the next one, unless
+ *   something (a global norm) needs all gradients first;
  * - what needs nothing but parameters and constants is done just before it is first read;
  * - readers of a state's old value come before its new value is written, so that it can be written in place.
  */
@@ -172,9 +172,16 @@ class Scheduler {
     }
   }
 
-  /** What frees memory comes before what only costs none; the rest by priority. */
+  /**
+   * What frees memory comes before what only costs none; among those, updates come first, then gradients that are used up
+   * at once, then what takes less than it frees: it may free what a gradient could be made again from (`recompute`).
+   */
   private compareUrgency(one: number, other: number): number {
-    const difference = Number(this.changeBytes(other) < 0) - Number(this.changeBytes(one) < 0)
+    const rank = (index: number): number => {
+      if (this.changeBytes(index) >= 0) return 3
+      return this.takenBytes(index) > 0 ? 2 : this.isUpdate(index) ? 0 : 1
+    }
+    const difference = rank(one) - rank(other)
     return difference !== 0 ? difference : this.priorities[one] - this.priorities[other]
   }
 
@@ -185,7 +192,8 @@ class Scheduler {
     this.isDone[index] = 1
     this.order.push(node)
     for (const next of this.dependencies.successors[index]) {
-      if (--this.waiting[next] > 0) continue
+      if (--this.waiting[next] === 1) touched.push(...this.readyProducers(next))
+      if (this.waiting[next] > 0) continue
       this.ready.push(next)
       touched.push(next)
     }
@@ -203,14 +211,42 @@ class Scheduler {
     return this.waiting[index] === 0 && this.isDone[index] === 0 && this.changeBytes(index) <= 0
   }
 
-  /** What a node takes less what it frees. Views and small results count as nothing. */
+  /** What a node takes less what it frees. Views count as nothing. */
   private changeBytes(index: number): number {
     const node = this.graph.nodes[index]
     if (isView(node, this.views)) return 0
-    let taken = 0
-    for (const output of node.outputs) if (!this.dependencies.kept.has(output)) taken += sizeBytes(output.type)
     let freed = 0
     for (const root of this.arenaRoots(node)) if (this.readersLeft.get(root)!.size === 1) freed += sizeBytes(root.type)
-    return (taken <= smallBytes ? 0 : taken) - freed
+    return this.takenBytes(index) - freed
+  }
+
+  /** Small results, and those that are used up at once, count as nothing. */
+  private takenBytes(index: number): number {
+    let taken = 0
+    for (const output of this.graph.nodes[index].outputs)
+      if (!this.dependencies.kept.has(output) && !this.isUsedUpAtOnce(output)) taken += sizeBytes(output.type)
+    return taken <= smallBytes ? 0 : taken
+  }
+
+  /**
+   * Whether all that a result waits for is one node, ready once the result is there, that makes nothing but new state: a
+   * gradient's update. Without it a gradient larger than what it frees would wait, and hold its operands, till the end.
+   */
+  private isUsedUpAtOnce(output: Value): boolean {
+    const readers = this.readersLeft.get(output)
+    if (readers === undefined || readers.size !== 1) return false
+    const [reader] = readers
+    return this.waiting[reader] === 1 && this.isUpdate(reader)
+  }
+
+  private isUpdate(index: number): boolean {
+    return this.graph.nodes[index].outputs.every((output) => this.dependencies.kept.has(output))
+  }
+
+  /** Nodes that can be done, and whose results a node waits for. */
+  private readyProducers(index: number): number[] {
+    const { indexOf } = this.dependencies
+    const producers = this.graph.nodes[index].inputs.map((input) => indexOf.get(this.views.get(input)!.root.node)!)
+    return producers.filter((producer) => this.waiting[producer] === 0 && this.isDone[producer] === 0)
   }
 }
