@@ -58,8 +58,7 @@ class SquareProduct {
     fill(left);
     fill(right);
     const auto prepare = [&](Scratch& scratch) {
-      return onednn::prepareMatmul(machine.session, scratch, machine.numThreads, left, right, result, nullptr,
-                                   onednn::Activation::none);
+      return onednn::prepareMatmul(machine.session, scratch, left, right, result, nullptr, onednn::Activation::none);
     };
     Scratch measuring(nullptr);
     if (!prepare(measuring)) return;

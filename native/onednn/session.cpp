@@ -1,9 +1,5 @@
 #include "onednn/session.h"
 
-#include <omp.h>
-
-#include <algorithm>
-
 #include "core/error.h"
 
 namespace talweg::onednn {
@@ -45,11 +41,9 @@ void Prepared::bind(int argument, const dnnl::memory::desc& description, void* d
   arguments_.push_back({argument, memories_.back().get()});
 }
 
-dnnl_status_t Prepared::execute(const dnnl::stream& stream) const {
-  return dnnl_primitive_execute(primitive_.get(), stream.get(), static_cast<int>(arguments_.size()), arguments_.data());
-}
-
-void Prepared::check(dnnl_status_t status) {
+void Prepared::run() const {
+  const dnnl_status_t status = dnnl_primitive_execute(primitive_.get(), session_.stream.get(),
+                                                      static_cast<int>(arguments_.size()), arguments_.data());
   if (status != dnnl_success)
     throw EngineError("ENGINE_FAILED", "oneDNN could not run: status " + std::to_string(status));
 }
@@ -69,23 +63,6 @@ void Sequence::addReorder(const dnnl::memory::desc& from, void* source, const dn
 void Sequence::run() const {
   for (const auto& step : steps_) step->run();
 }
-
-Prepared& SideBySide::add(dnnl::primitive primitive) {
-  streams_.emplace_back(session_.engine);
-  parts_.push_back(std::make_unique<Prepared>(session_, std::move(primitive)));
-  return *parts_.back();
-}
-
-void SideBySide::run() const {
-  const int numParts = static_cast<int>(parts_.size());
-  int failure = dnnl_success;
-#pragma omp parallel for schedule(static, 1) num_threads(numParts) reduction(max : failure)
-  for (int i = 0; i < numParts; ++i) failure = std::max(failure, static_cast<int>(parts_[i]->execute(streams_[i])));
-  Prepared::check(static_cast<dnnl_status_t>(failure));
-}
-
-SingleThread::SingleThread() : numThreadsBefore_(omp_get_max_threads()) { omp_set_num_threads(1); }
-SingleThread::~SingleThread() { omp_set_num_threads(numThreadsBefore_); }
 
 dnnl::primitive_attr plannedScratchpad() {
   dnnl::primitive_attr attributes;

@@ -39,10 +39,7 @@ class Prepared {
  public:
   Prepared(const Session& session, dnnl::primitive primitive) : session_(session), primitive_(std::move(primitive)) {}
   void bind(int argument, const dnnl::memory::desc& description, void* data);
-  void run() const { check(execute(session_.stream)); }
-  // For use inside a parallel region, which no exception may leave, and where each thread has a stream of its own.
-  dnnl_status_t execute(const dnnl::stream& stream) const;
-  static void check(dnnl_status_t status);
+  void run() const;
 
  private:
   const Session& session_;
@@ -63,32 +60,6 @@ class Sequence {
  private:
   const Session& session_;
   std::vector<std::unique_ptr<Prepared>> steps_;
-};
-
-// Primitives that run at once, each on one thread of the team: as many as the team has threads. What is described and
-// added must be so under a `SingleThread`.
-class SideBySide {
- public:
-  explicit SideBySide(const Session& session) : session_(session) {}
-  Prepared& add(dnnl::primitive primitive);
-  void run() const;
-
- private:
-  const Session& session_;
-  std::vector<std::unique_ptr<Prepared>> parts_;
-  std::vector<dnnl::stream> streams_;
-};
-
-// While it lives, oneDNN makes primitives for one thread: it plans for the team that the calling thread would start.
-class SingleThread {
- public:
-  SingleThread();
-  SingleThread(const SingleThread&) = delete;
-  SingleThread& operator=(const SingleThread&) = delete;
-  ~SingleThread();
-
- private:
-  const int numThreadsBefore_;
 };
 
 // Attributes with memory for work provided by us, so that it is planned.

@@ -195,10 +195,9 @@ bool addProduct(Builder& builder, const Data& attributes, const View& left, cons
   const View b = product.right(right, true);
   const std::int64_t batch = a.shape[0];
   const View c = contiguousView(result.dtype, {batch, a.shape[1], b.shape[2]}, result.data);
-  const auto prepare = [&](const View& x, const View& y, const View& z) {
-    return onednn::prepareMatmul(builder.session, builder.scratch, builder.numThreads, x, y, z, bias, activation);
-  };
-  Task task = batch == 1 ? prepare(withoutBatch(a), withoutBatch(b), withoutBatch(c)) : prepare(a, b, c);
+  Task task = batch == 1 ? onednn::prepareMatmul(builder.session, builder.scratch, withoutBatch(a), withoutBatch(b),
+                                                 withoutBatch(c), bias, activation)
+                         : onednn::prepareMatmul(builder.session, builder.scratch, a, b, c, bias, activation);
   if (task) {
     builder.add(std::move(task));
     return true;
