@@ -21,6 +21,12 @@ export function trailingMeans(losses: readonly LossAt[], count: number): LossAt[
   })
 }
 
+/** Those of the steps that the others have as well. */
+function toldByBoth(losses: readonly LossAt[], others: readonly LossAt[]): LossAt[] {
+  const steps = new Set(others.map(([step]) => step))
+  return losses.filter(([step]) => steps.has(step))
+}
+
 /** Over the steps whose losses both have told. */
 export function largestDifference(left: readonly LossAt[], right: readonly LossAt[]): { step: number; part: number } {
   const byStep = new Map(left)
@@ -43,13 +49,9 @@ export function checkAgreement(
   found: readonly LossAt[],
   precision: Precision,
 ): number {
-  const [told, count] = [new Set(expected.map(([step]) => step)), numAveraged[precision]]
-  const shared = found.filter(([step]) => told.has(step))
-  const steps = new Set(shared.map(([step]) => step))
-  const { step, part } = largestDifference(
-    trailingMeans(expected.filter(([at]) => steps.has(at)), count), // prettier-ignore
-    trailingMeans(shared, count),
-  )
+  const curve = (losses: readonly LossAt[], others: readonly LossAt[]): LossAt[] =>
+    trailingMeans(toldByBoth(losses, others), numAveraged[precision])
+  const { step, part } = largestDifference(curve(expected, found), curve(found, expected))
   const fail = (problem: string): never => {
     throw new TalwegError({ code: 'ENGINE_FAILED', operation: 'bench', problem: `${where}: ${problem}` })
   }

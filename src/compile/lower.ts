@@ -5,7 +5,7 @@
 import { invariant } from '../core/errors.js'
 import type { BufferStorage, Instruction, InstructionOperation, Program, ProgramValue } from '../engine/program.js'
 import { formatType, sameType, sizeBytes } from '../core/shape.js'
-import { parameterName, type Graph, type Node, type Value } from '../graph/index.js'
+import { isSource, parameterName, type Graph, type Node, type Value } from '../graph/index.js'
 import { labelOf } from './label.js'
 import { Bodies } from './lowerBody.js'
 import { planMemory, type Draft, type DraftInstruction, type DraftStorage, type DraftValue, type MemoryFigures, type PlannedMemory } from './memory/index.js' // prettier-ignore
@@ -164,8 +164,4 @@ class Lowering {
   private indexOf(value: Value): number {
     return this.indices.get(value)!
   }
-}
-
-function isSource(node: Node): boolean {
-  return node.operation === 'parameter' || node.operation === 'constant'
 }

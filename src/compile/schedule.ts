@@ -9,7 +9,7 @@
  * - readers of a state's old value come before its new value is written, so that it can be written in place.
  */
 import { sizeBytes } from '../core/shape.js'
-import { parameterName, type Graph, type Node, type Value } from '../graph/index.js'
+import { isSource, parameterName, type Graph, type Node, type Value } from '../graph/index.js'
 import { Heap } from './passes/heap.js'
 import type { CompileOptions } from './options.js'
 import { isView, type ViewPlan } from './views.js'
@@ -111,10 +111,6 @@ function findPriorities(graph: Graph, { successors }: Dependencies): Float64Arra
 
 /** Up to this size memory is not worth waiting for. */
 const smallBytes = 4096
-
-function isSource({ operation }: Node): boolean {
-  return operation === 'parameter' || operation === 'constant'
-}
 
 class Scheduler {
   private readonly order: Node[] = []

@@ -124,6 +124,15 @@ export async function readText(file: string): Promise<string | undefined> {
   })
 }
 
+/** What a text says as JSON; undefined where it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 export function isSystemError(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.includes(String((error as NodeJS.ErrnoException).code))
 }

@@ -54,6 +54,11 @@ export function producedBy<O extends OperationName>(value: Value, operation: O):
   return value.node.operation === operation ? (value.node as Node<O>) : undefined
 }
 
+/** Whether a node is there from the start: nothing computes it. */
+export function isSource({ operation }: Node): boolean {
+  return operation === 'parameter' || operation === 'constant'
+}
+
 /** For each value that is read, the nodes that do, in the graph's order; once for each time. */
 export function findReaders(graph: Graph): Map<Value, Node[]> {
   const readers = new Map<Value, Node[]>()

@@ -1,6 +1,6 @@
 /** The graph room: nodes, tracing, shape inference, verifying, printing. */
 export type { Graph, NamedValue, Node, Value } from './graph.js'
-export { countUses, findReaders, parameterName, producedBy } from './graph.js'
+export { countUses, findReaders, isSource, parameterName, producedBy } from './graph.js'
 export { GraphBuilder } from './builder.js'
 export type { Location, SourcePosition } from './location.js'
 export { inferTypes } from './inference/index.js'

@@ -8,7 +8,7 @@
  */
 import { isElementwise, type CompositeName } from '../../core/operations.js'
 import { sizeBytes } from '../../core/shape.js'
-import { GraphBuilder, copyNode, parameterName, type Graph, type NamedValue, type Node, type Value } from '../../graph/index.js' // prettier-ignore
+import { GraphBuilder, copyNode, isSource, parameterName, type Graph, type NamedValue, type Node, type Value } from '../../graph/index.js' // prettier-ignore
 import type { CompileOptions } from '../options.js'
 import { isView, type ViewPlan } from '../views.js'
 
@@ -59,10 +59,6 @@ function bytesInUse(graph: Graph, views: ViewPlan, uses: ReadonlyMap<Value, read
   })
   for (let place = 1; place < inUse.length; place++) inUse[place] += inUse[place - 1]
   return inUse
-}
-
-function isSource({ operation }: Node): boolean {
-  return operation === 'parameter' || operation === 'constant'
 }
 
 function findCandidates(

@@ -62,7 +62,7 @@ export function parseConfig<T>(schema: z.ZodType<T>, { config, file }: Pretraine
   throw unusable(file, `${key === '' ? 'it' : `"${key}"`} is ${found ?? 'missing'}: ${issue.message}`)
 }
 
-/** An error at a configuration. */
+/** An error at a file of a model. */
 export function unusable(file: string, problem: string, hint?: string): TalwegError {
   return new TalwegError({ code: 'INVALID_FILE', operation: 'loadPretrained', problem, hint, place: { file } })
 }

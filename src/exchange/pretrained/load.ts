@@ -160,7 +160,7 @@ function refuseUnknown(
   for (const [name, entry] of facts.entries) {
     if (names.has(name) || family.isIgnored?.(name, model, facts) === true) continue
     const near = nearest(name, names.keys())
-    throw refused(
+    throw unusable(
       files.fileOf(entry.name),
       `tensor "${entry.name}" (${entry.stored} [${entry.type.shape.join(',')}]) is none of this ${family.name} model's`,
       near === undefined
@@ -180,7 +180,7 @@ function missing(
   const near = nearest(name, unused)
   const other =
     part === undefined ? 'the configuration is of another model than the weights' : 'for a new one say { numClasses }'
-  return refused(
+  return unusable(
     path.dirname(file),
     `there is no tensor "${name}" ([${shape.join(',')}], for ${ours.map(({ path: each }) => each).join(', ')})`,
     near === undefined ? other : `the nearest is "${near}"`,
@@ -191,13 +191,9 @@ function checkShape({ shape, ours, layout }: Pairing, { name, type }: TensorEntr
   if (sameShape(shape, type.shape)) return
   const paths = ours.map(({ path: each, parameter }) => `${each} [${parameter.type.shape.join(',')}]`).join(', ')
   const order = layout === 'same' ? '' : `, ${layout}`
-  throw refused(
+  throw unusable(
     files.fileOf(name),
     `tensor "${name}" is [${type.shape.join(',')}] and has to be [${shape.join(',')}], for ${paths}${order}`,
     'the configuration is of another model than the weights',
   )
-}
-
-function refused(file: string, problem: string, hint: string): TalwegError {
-  return new TalwegError({ code: 'INVALID_FILE', operation: 'loadPretrained', problem, hint, place: { file } })
 }

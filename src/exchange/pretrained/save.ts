@@ -1,5 +1,4 @@
 /** Taking a model to the rest of the world: the files that Transformers and torchvision load unchanged. */
-import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { TalwegError } from '../../core/errors.js'
@@ -102,7 +101,6 @@ function outgoing(
 
 /** Files of a model that was here before; a reader would take them for this one's. */
 async function removeOthers(folder: string, written: readonly string[]): Promise<void> {
-  if (!existsSync(folder)) return
   for (const name of await readdir(folder)) {
     if (otherTensorFiles.test(name) && !written.includes(name)) await rm(path.join(folder, name))
   }

@@ -8,7 +8,7 @@ import path from 'node:path'
 import * as z from 'zod'
 import { nearest } from '../../core/nearest.js'
 import type { TensorData } from '../../core/shape.js'
-import { isSystemError, replaceFile } from '../disk.js'
+import { isSystemError, parseJson, replaceFile } from '../disk.js'
 import { invalid, type TensorEntry } from './header.js'
 import { SafetensorsFile } from './reader.js'
 import { outgoingBytes, replaceSafetensors, type OutgoingTensor } from './writer.js'
@@ -88,14 +88,6 @@ async function readIndex(folder: string): Promise<ReadonlyMap<string, string> | 
       throw invalid(file, `tensor "${name}" is said to be in "${shard}", which is no file beside the index`)
   }
   return shards
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function checkIndex(shards: ReadonlyMap<string, string>, files: readonly SafetensorsFile[], index: string): void {

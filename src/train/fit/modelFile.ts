@@ -3,6 +3,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import * as z from 'zod'
 import { TalwegError } from '../../core/errors.js'
 import { restoreTableDesign, type JsonValue } from '../../data/index.js'
+import { parseJson } from '../../exchange/disk.js'
 import type { FittedModel } from './fit.js'
 import { modelKinds } from './model.js'
 
@@ -67,14 +68,6 @@ export async function loadModel(file: string): Promise<FittedModel> {
   const missing = design.features.find(({ name }) => weights[name]?.length !== intercept.length)
   if (missing !== undefined) throw noModel(file, `it has no weight for "${missing.name}", a feature of its table`)
   return { kind, design, weights, intercept }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function noModel(file: string, problem: string): TalwegError {

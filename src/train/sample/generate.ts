@@ -7,12 +7,19 @@
  */
 import { compileGraph } from '../../compile/index.js'
 import { invariant, TalwegError } from '../../core/errors.js'
-import { formatType, sameType, tensorData, tensorType, type TensorData, type TensorType } from '../../core/shape.js'
+import {
+  formatType,
+  sameType,
+  tensorData,
+  tensorType,
+  type Shape,
+  type TensorData,
+  type TensorType,
+} from '../../core/shape.js'
 import type { Engine, EngineBuffer, Executable } from '../../engine/engine.js'
 import { trace, type AnyTensor, type NamedType, type Tensor } from '../../graph/index.js'
 import { withParameters, type AnyParameter, type GPT } from '../../nn/index.js'
 import { reshape } from '../../ops/index.js'
-import type { Shape } from '../../core/shape.js'
 import { chooseToken, type SamplingOptions } from './choose.js'
 
 const cacheName = (layer: number, part: string): string => `cache.${layer}.${part}`

@@ -60,27 +60,37 @@ export interface BERTClassifierOptions extends Omit<BERTOptions, 'pooler'> {
   readonly numClasses: number
 }
 
+/** What both classifiers are made of. */
+abstract class BERTClassifier extends Module {
+  readonly bert: BERT
+  readonly dropout: Dropout
+  readonly output: Linear
+
+  protected constructor(name: string, { numClasses, ...options }: BERTClassifierOptions, pooler: boolean) {
+    super()
+    checkOptions(name, { numClasses: [numClasses, ranges.count] })
+    this.bert = new BERT({ ...options, pooler })
+    this.dropout = new Dropout(this.bert.options.dropout)
+    this.output = new Linear(this.bert.options.width, numClasses, linearOptions)
+  }
+
+  protected classify(x: AnyTensor): Floats {
+    return this.output.forward(this.dropout.forward(x) as Floats)
+  }
+}
+
 /**
  * The class of a whole sequence, from its first token: i32 [B, T] to logits f32 [B, numClasses].
  *
  * @example new nn.BERTSequenceClassifier({ ...nn.BERT.configs['bert-base'], numClasses: 2 })
  */
-export class BERTSequenceClassifier extends Module {
-  readonly bert: BERT
-  readonly dropout: Dropout
-  readonly output: Linear
-
-  constructor({ numClasses, ...options }: BERTClassifierOptions) {
-    super()
-    checkOptions('BERTSequenceClassifier', { numClasses: [numClasses, ranges.count] })
-    this.bert = new BERT({ ...options, pooler: true })
-    this.dropout = new Dropout(this.bert.options.dropout)
-    this.output = new Linear(this.bert.options.width, numClasses, linearOptions)
+export class BERTSequenceClassifier extends BERTClassifier {
+  constructor(options: BERTClassifierOptions) {
+    super('BERTSequenceClassifier', options, true)
   }
 
   forward(tokens: Tokens, inputs: BERTInputs = {}): Floats {
-    const { pooled } = this.bert.forward(tokens, inputs)
-    return this.output.forward(this.dropout.forward(pooled!) as Floats)
+    return this.classify(this.bert.forward(tokens, inputs).pooled!)
   }
 }
 
@@ -89,20 +99,12 @@ export class BERTSequenceClassifier extends Module {
  *
  * @example new nn.BERTTokenClassifier({ ...nn.BERT.configs['bert-base-cased'], numClasses: 9 })
  */
-export class BERTTokenClassifier extends Module {
-  readonly bert: BERT
-  readonly dropout: Dropout
-  readonly output: Linear
-
-  constructor({ numClasses, ...options }: BERTClassifierOptions) {
-    super()
-    checkOptions('BERTTokenClassifier', { numClasses: [numClasses, ranges.count] })
-    this.bert = new BERT({ ...options, pooler: false })
-    this.dropout = new Dropout(this.bert.options.dropout)
-    this.output = new Linear(this.bert.options.width, numClasses, linearOptions)
+export class BERTTokenClassifier extends BERTClassifier {
+  constructor(options: BERTClassifierOptions) {
+    super('BERTTokenClassifier', options, false)
   }
 
   forward(tokens: Tokens, inputs: BERTInputs = {}): Floats {
-    return this.output.forward(this.dropout.forward(this.bert.forward(tokens, inputs).hidden) as Floats)
+    return this.classify(this.bert.forward(tokens, inputs).hidden)
   }
 }
