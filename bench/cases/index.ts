@@ -52,6 +52,7 @@ export const cases: readonly Case[] = [
   training('gpt-10m', 10, both, [...torch, jax, ...javaScript]),
   training('gpt-1m', 200, both, [...torch, jax, ...javaScript]),
   training('gpt-124m', 4, both, torch),
+  training('bert-mini', 20, both, torch),
   training('mlp-32', 2000, ['f32'], torch),
   training('mlp-128', 1000, ['f32'], torch),
   training('mlp-1024', 200, ['f32'], torch),

@@ -11,6 +11,8 @@ import { scalar } from '../ops/lift.js'
 import { bits, namedBits, uniformFromBits } from '../ops/random.js'
 import { isTraining } from './parameter.js'
 
+export type Bools = Tensor<Shape, 'bool'>
+
 export interface MaskTokensOptions {
   /** Number of different tokens, from which those are drawn that are put in place of others. */
   readonly vocabulary: number
@@ -47,9 +49,23 @@ export interface MaskedTokens {
  * }
  */
 export function maskTokens(given: Tensor<Shape, 'i32'>, options: MaskTokensOptions): MaskedTokens {
-  const { vocabulary, maskToken, specialTokens = [], ignoredTarget = -1 } = options
-  const { rate = 0.15, hiddenShare = 0.8, randomShare = 0.1 } = options
-  checkOptions('maskTokens', {
+  const resolved = resolveOptions('maskTokens', options)
+  const { rate, ignoredTarget } = resolved
+  const { shape } = given
+  const isChosen = and(less(draw('chosen', shape), rate), isOrdinary(given, resolved)) as Bools
+  const ignored = full(shape, ignoredTarget, 'i32') as AnyTensor
+  return {
+    tokens: hide(given, isChosen, resolved),
+    targets: where(isChosen, given as AnyTensor, ignored) as AnyTensor as Tensor<Shape, 'i32'>,
+  }
+}
+
+/** @throws INVALID_SETTING naming the option */
+export function resolveOptions(operation: string, options: MaskTokensOptions): Required<MaskTokensOptions> {
+  const defaults = { specialTokens: [], ignoredTarget: -1, rate: 0.15, hiddenShare: 0.8, randomShare: 0.1 }
+  const resolved = { ...defaults, ...options }
+  const { vocabulary, maskToken, rate, hiddenShare, randomShare } = resolved
+  checkOptions(operation, {
     vocabulary: [vocabulary, ranges.count],
     maskToken: [maskToken, ranges.countOrNone],
     rate: [rate, ranges.share],
@@ -57,24 +73,34 @@ export function maskTokens(given: Tensor<Shape, 'i32'>, options: MaskTokensOptio
     randomShare: [randomShare, ranges.share],
     'hiddenShare + randomShare': [hiddenShare + randomShare, ranges.share],
   })
-  const { shape } = given
-  const all = given as AnyTensor
-  const isBelow = (values: AnyTensor, limit: number) => less(values, limit) as Tensor<Shape, 'bool'>
-  let isChosen = isBelow(draw('chosen', shape), rate)
-  for (const token of specialTokens) isChosen = and(isChosen, notEqual(all, token)) as Tensor<Shape, 'bool'>
+  return resolved
+}
+
+/** Whether a token may be chosen. */
+export function isOrdinary(tokens: Tensor<Shape, 'i32'>, { specialTokens }: Required<MaskTokensOptions>): Bools {
+  let is = full(tokens.shape, 1, 'bool') as Bools
+  for (const token of specialTokens) is = and(is, notEqual(tokens as AnyTensor, token)) as Bools
+  return is
+}
+
+/** The tokens with those that are chosen hidden, changed to any other or left, by their shares. */
+export function hide(
+  tokens: Tensor<Shape, 'i32'>,
+  isChosen: Bools,
+  { vocabulary, maskToken, hiddenShare, randomShare }: Required<MaskTokensOptions>,
+): Tensor<Shape, 'i32'> {
+  const { shape } = tokens
   const kind = draw('kind', shape)
   // A uniform number is below 1, but its product with a large vocabulary may round up to it.
   const any = convert(minimum(floor(multiply(draw('any', shape), vocabulary)), vocabulary - 1), 'i32') as AnyTensor
-  const changed = where(isBelow(kind, hiddenShare), full(shape, maskToken, 'i32') as AnyTensor, any)
-  const isChanged = and(isChosen, isBelow(kind, hiddenShare + randomShare)) as Tensor<Shape, 'bool'>
-  return {
-    tokens: where(isChanged, changed, all) as AnyTensor as Tensor<Shape, 'i32'>,
-    targets: where(isChosen, all, full(shape, ignoredTarget, 'i32') as AnyTensor) as AnyTensor as Tensor<Shape, 'i32'>,
-  }
+  const isHidden = less(kind, hiddenShare) as Bools
+  const changed = where(isHidden, full(shape, maskToken, 'i32') as AnyTensor, any)
+  const isChanged = and(isChosen, less(kind, hiddenShare + randomShare)) as Bools
+  return where(isChanged, changed, tokens as AnyTensor) as AnyTensor as Tensor<Shape, 'i32'>
 }
 
 /** Uniform in [0, 1). */
-function draw(name: string, shape: Shape): AnyTensor {
+export function draw(name: string, shape: Shape): AnyTensor {
   const words = isTraining() ? bits(shape) : namedBits(scalar(0, 'u32') as AnyTensor, `maskTokens ${name}`, shape)
   return uniformFromBits(words)
 }

@@ -1,8 +1,10 @@
 /** Picking elements by place: rows of a table, one element of each row, one-hot codes. */
 import type { DType } from '../core/dtype.js'
-import { numElements, type Shape } from '../core/shape.js'
+import { TalwegError } from '../core/errors.js'
+import { formatType, numElements, type Shape } from '../core/shape.js'
+import { currentPlace } from '../graph/location.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
-import { add, convert, equal, lessEqual } from './elementwise.js'
+import { add, convert, equal, lessEqual, multiply } from './elementwise.js'
 import { concatenate, expandDim, reshape, slice } from './movement.js'
 import { iota } from './creation.js'
 import { apply } from './lift.js'
@@ -20,6 +22,22 @@ export function takeRows<D extends DType>(x: Tensor<Shape, D>, indices: Tensor<S
     indexVectorDim: indices.rank,
     sliceSizes: [1, ...rest],
   })
+}
+
+/** Of each row, the places that are named: x [B, T, ...rest] by places [B, P] gives [B, P, ...rest]. */
+export function takePlaces<D extends DType>(x: Tensor<Shape, D>, places: Tensor<Shape, 'i32'>): Tensor<Shape, D> {
+  const [numRows, length, ...rest] = x.shape
+  if (places.rank !== 2 || places.shape[0] !== numRows)
+    throw new TalwegError({
+      code: 'SHAPE_MISMATCH',
+      operation: 'takePlaces',
+      problem: `places is ${formatType(places.type)}, and there are ${numRows} rows`,
+      hint: `give i32[${numRows}, P]`,
+      place: currentPlace(),
+    })
+  const starts = multiply(iota(places.shape, 0) as AnyTensor, length)
+  const flat = add(places as AnyTensor, starts) as AnyTensor as Tensor<Shape, 'i32'>
+  return takeRows(reshape(x, [numRows * length, ...rest]), flat)
 }
 
 /** Of each row of the last dimension, the element at its index: x [..., N], indices [...] gives [...]. */

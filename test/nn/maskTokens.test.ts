@@ -40,6 +40,32 @@ async function draw(engine: Engine, { training = true, step = 3, firstSample = 0
   return { seen: Array.from(seen.data, Number), targets: Array.from(targets.data, Number) }
 }
 
+/** Row r of so many has r ordinary tokens, and is special after them. */
+async function drawPlaces(engine: Engine, rows: number, columns: number, rate: number, step = 3) {
+  const u32 = (value: number): AnyTensor => scalar(value, 'u32') as AnyTensor
+  const graph = trace('mask', [{ name: 'x0', type: tensorType('i32', [rows, columns]) }], (x) => {
+    const options = { vocabulary, maskToken, specialTokens: [special], rate }
+    const scope = { training: true, values: new Map(), updates: new Map() }
+    const randomness = { seed: u32(5), step: u32(step), sampleOffset: u32(0), numSamples: rows }
+    const masked = nn.withParameters(scope, () =>
+      random.withRandomness(randomness, () => nn.maskPlaces(x as Tensor<Shape, 'i32'>, options)),
+    )
+    return {
+      seen: masked.tokens as AnyTensor,
+      places: masked.places as AnyTensor,
+      targets: masked.targets as AnyTensor,
+    }
+  })
+  const given = Int32Array.from({ length: rows * columns }, (_, index) =>
+    index % columns < Math.floor(index / columns) ? 1 + ((index * 31) % 998) : special,
+  )
+  const results = await evaluate(engine, graph, [tensorData('i32', [rows, columns], given)])
+  const [seen, places, targets] = results.map(({ data, shape }) =>
+    Array.from({ length: rows }, (_, row) => Array.from(data.slice(row * shape[1], (row + 1) * shape[1]), Number)),
+  )
+  return { given: Array.from({ length: rows }, (_, row) => Array.from(given.slice(row * columns, (row + 1) * columns))), seen, places, targets } // prettier-ignore
+}
+
 /** That `found` of `total` is a share `probability`, within 4.5 standard errors. */
 function assertShare(found: number, total: number, probability: number, what: string): void {
   const error = Math.sqrt(total * probability * (1 - probability))
@@ -87,6 +113,36 @@ forEachEngine('masked tokens', (engine) => {
     const short = await draw(engine, { training: false, rows: 5 })
     assert.deepEqual(short.seen, whole.seen.slice(0, 5 * length))
     assertShare(whole.targets.filter((target) => target !== -1).length, (count * 7) / 8, 0.15, 'chosen')
+  })
+})
+
+forEachEngine('masked places', (engine) => {
+  const [rows, columns, rate] = [40, 40, 0.15]
+
+  test('of each row, 15 % of its tokens that are not special, rounded and at least one', async () => {
+    const { given, seen, places, targets } = await drawPlaces(engine, rows, columns, rate)
+    for (let row = 0; row < rows; row++) {
+      assert.equal(places[row].length, 6)
+      assert.equal(new Set(places[row]).size, 6, 'no place twice')
+      const guessed = places[row].filter((_, index) => targets[row][index] !== -1)
+      assert.equal(guessed.length, row === 0 ? 0 : Math.max(1, Math.round(rate * row)))
+      guessed.forEach((place, index) => assert.equal(targets[row][index], given[row][place]))
+      const changed = seen[row].flatMap((token, place) => (token === given[row][place] ? [] : [place]))
+      assert.ok(
+        changed.every((place) => guessed.includes(place) && place < row),
+        `row ${row} changes ${changed}`,
+      )
+    }
+    const all = places.flatMap((row, index) => row.filter((_, each) => targets[index][each] !== -1).map((place) => seen[index][place])) // prettier-ignore
+    assertShare(all.filter((token) => token === maskToken).length, all.length, 0.8, 'hidden')
+  })
+
+  test('every place is chosen as often as any other; each step chooses others', async () => {
+    const [first, second] = [await drawPlaces(engine, 2000, 10, 0.3), await drawPlaces(engine, 2000, 10, 0.3, 4)]
+    const counts = Array.from({ length: 10 }, (_, place) => first.places.slice(10).flat().filter((each) => each === place).length) // prettier-ignore
+    counts.forEach((count, place) => assertShare(count, 1990, 0.3, `place ${place}`))
+    assert.notDeepEqual(first.places, second.places)
+    assert.deepEqual(await drawPlaces(engine, 2000, 10, 0.3), first)
   })
 })
 

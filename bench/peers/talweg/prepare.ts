@@ -16,7 +16,7 @@ import {
   type Batch,
   type DataSource,
 } from '../../../src/data/index.js'
-import { GPT, MLP, type Module } from '../../../src/nn/index.js'
+import { BERTMaskedLanguageModel, GPT, MLP, type Module } from '../../../src/nn/index.js'
 import { writeSafetensors } from '../../../src/exchange/safetensors/index.js'
 import { describeSettings, prepareTraining, TrainingSession } from '../../../src/train/session.js'
 import { target } from '../../cases/linear.js'
@@ -42,6 +42,7 @@ function firstBatches(source: DataSource, seed: number, batchSize: number, numWa
 
 function describeModel(model: Module): { model: string; options: object } {
   if (model instanceof GPT) return { model: 'gpt', options: model.options }
+  if (model instanceof BERTMaskedLanguageModel) return { model: 'bert', options: model.bert.options }
   if (model instanceof MLP) return { model: 'mlp', options: {} }
   return { model: model.constructor.name.toLowerCase(), options: {} }
 }

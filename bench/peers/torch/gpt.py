@@ -55,6 +55,17 @@ class GPT(nn.Module):
         return functional.linear(self.final_norm(x), self.token_embedding.weight)
 
 
+def in_one_product(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With query, key and value of each block behind each other."""
+    joined = dict(weights)
+    for layer in {name.split(".")[1] for name in weights if name.startswith("blocks.")}:
+        for kind in ("weight", "bias"):
+            prefix = f"blocks.{layer}.attention"
+            parts = [joined.pop(f"{prefix}.{part}.{kind}") for part in ("query", "key", "value")]
+            joined[f"{prefix}.projections.{kind}"] = torch.cat(parts)
+    return joined
+
+
 def from_talweg(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Talweg's weights by this model's names and in its layouts: matrices [out, in], three projections in one."""
     renamed: dict[str, Tensor] = {}
@@ -67,12 +78,7 @@ def from_talweg(weights: dict[str, Tensor]) -> dict[str, Tensor]:
             .replace(".mlp.", ".")
         )
         renamed[target] = tensor.T if is_matrix else tensor
-    for layer in {name.split(".")[1] for name in renamed if name.startswith("blocks.")}:
-        for kind in ("weight", "bias"):
-            prefix = f"blocks.{layer}.attention"
-            parts = [renamed.pop(f"{prefix}.{part}.{kind}") for part in ("query", "key", "value")]
-            renamed[f"{prefix}.projections.{kind}"] = torch.cat(parts)
-    return renamed
+    return in_one_product(renamed)
 
 
 def make(options: dict, weights: dict[str, Tensor]) -> nn.Module:

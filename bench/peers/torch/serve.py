@@ -28,11 +28,11 @@ def make_optimizer(model: nn.Module, settings: dict) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=rate, betas=betas, eps=settings["epsilon"], fused=True)
 
 
-def load_batches(folder: pathlib.Path, names: list[str], prepare) -> list[tuple[Tensor, Tensor]]:
-    """Batches ready to be used: to make them is no part of PyTorch's step here."""
+def load_batches(folder: pathlib.Path, names: list[str], prepare) -> list[tuple]:
+    """Batches ready to be used: to make them is no part of PyTorch's step here. The last of the names is the targets'."""
     stacked = load_file(folder / "batches.safetensors")
-    inputs, targets = (stacked[name] for name in names)
-    return [(prepare(one), other.long().reshape(-1)) for one, other in zip(inputs, targets)]
+    batches = zip(*(stacked[name] for name in names))
+    return [(prepare(*inputs), targets.long().reshape(-1)) for *inputs, targets in batches]
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
     optimizer = make_optimizer(model, work["optimizer"])
     is_bf16 = options.precision == "bf16"
 
-    def loss_of(inputs: Tensor, targets: Tensor) -> Tensor:
+    def loss_of(inputs: Tensor | tuple[Tensor, ...], targets: Tensor) -> Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16) if is_bf16 else nullcontext():
             logits = model(inputs)
             return functional.cross_entropy(logits.view(-1, logits.shape[-1]), targets)

@@ -7,7 +7,7 @@ import type { Shape } from '../../core/shape.js'
 import { checkOptions, ranges } from '../../graph/checkOptions.js'
 import { currentPlace } from '../../graph/location.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
-import { attention } from '../../ops/composites/attention.js'
+import { attention, attentionWithDropout } from '../../ops/composites/attention.js'
 import { iota } from '../../ops/creation.js'
 import { add, lessEqual } from '../../ops/elementwise.js'
 import { apply } from '../../ops/lift.js'
@@ -28,6 +28,8 @@ export interface MultiHeadAttentionOptions {
   readonly bias?: boolean
   /** Rate at which elements of the result are dropped while training. */
   readonly dropout?: number
+  /** Rate at which a row's weights of columns are dropped while training: they are in memory then. */
+  readonly weightDropout?: number
   readonly weightInitializer?: Initializer
   readonly outputInitializer?: Initializer
 }
@@ -62,6 +64,7 @@ export class MultiHeadAttention extends Module {
   readonly keyValueHeads: number
   readonly causal: boolean
   readonly dropout: number
+  readonly weightDropout: number
 
   constructor(options: MultiHeadAttentionOptions) {
     super()
@@ -75,7 +78,11 @@ export class MultiHeadAttention extends Module {
       keyValueHeads = heads,
     } = options
     checkHeads('MultiHeadAttention', width, heads, keyValueHeads)
-    checkOptions('MultiHeadAttention', { dropout: [options.dropout, ranges.share] })
+    const { dropout = 0, weightDropout = 0 } = options
+    checkOptions('MultiHeadAttention', {
+      dropout: [dropout, ranges.share],
+      weightDropout: [weightDropout, ranges.share],
+    })
     const linear = { bias, weightInitializer, biasInitializer: zeros() }
     this.query = new Linear(width, width, linear)
     const keyWidth = keyValueHeads * (width / heads)
@@ -85,7 +92,8 @@ export class MultiHeadAttention extends Module {
     this.heads = heads
     this.keyValueHeads = keyValueHeads
     this.causal = causal
-    this.dropout = options.dropout ?? 0
+    this.dropout = dropout
+    this.weightDropout = weightDropout
   }
 
   /**
@@ -95,8 +103,8 @@ export class MultiHeadAttention extends Module {
    */
   forward(x: AnyTensor, mask?: Tensor<Shape, 'bool'>, turn: Turn = unturned): AnyTensor {
     const [query, key] = [this.split(this.query, x), this.split(this.key, x)]
-    const mixed = attention(turn(query), turn(key), this.split(this.value, x), { causal: this.causal, mask })
-    return this.finish(mixed, x)
+    const value = this.split(this.value, x)
+    return this.finish(this.mix(turn(query), turn(key), value, mask), x)
   }
 
   /**
@@ -127,6 +135,12 @@ export class MultiHeadAttention extends Module {
   private split(projection: Linear, x: AnyTensor): AnyTensor {
     const [batch, length, width] = x.shape
     return reshape(projection.forward(x as Tensor<Shape, 'f32'>), [batch, length, -1, width / this.heads])
+  }
+
+  private mix(query: AnyTensor, key: AnyTensor, value: AnyTensor, mask?: Tensor<Shape, 'bool'>): AnyTensor {
+    const { causal, weightDropout } = this
+    if (weightDropout === 0 || !isTraining()) return attention(query, key, value, { causal, mask })
+    return attentionWithDropout(query, key, value, weightDropout, { causal, mask })
   }
 
   private finish(mixed: AnyTensor, x: AnyTensor): AnyTensor {

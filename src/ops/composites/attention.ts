@@ -11,7 +11,9 @@ import { broadcastTo } from '../lift.js'
 import { expandDim, reshape, transpose } from '../movement.js'
 import { dotGeneral } from '../products.js'
 import { max, sum } from '../reductions.js'
+import { dropout } from '../random.js'
 import { composite, stopGradient } from '../structure.js'
+import { softmax } from './softmax.js'
 
 export interface AttentionOptions {
   /** Row t looks at columns up to t + S - T. */
@@ -60,6 +62,25 @@ export function attention(
     return [mixed, reshape(logSum, logSum.shape.slice(0, 3))]
   })
   return out
+}
+
+/**
+ * The same with weights dropped at `rate` and the rest divided by 1 - rate. As they are drawn anew, no kernel that keeps none of
+ * them will do: they are in memory, [B, H, T, S].
+ */
+export function attentionWithDropout(
+  query: AnyTensor,
+  key: AnyTensor,
+  value: AnyTensor,
+  rate: number,
+  options: AttentionOptions = {},
+): AnyTensor {
+  const { causal = false, scale = 1 / Math.sqrt(query.shape[3]), mask } = options
+  const { scores, allowed } = maskedScores(query, key, mask, { causal, scale })
+  const all = softmax(allowed === undefined ? scores : where(allowed, scores, lowest))
+  // Of a row that looks nowhere, all are alike.
+  const weights = mask === undefined ? all : where(allowed!, all, 0)
+  return mix(dropout(weights, rate), repeatHeads(value, query.shape[2] / key.shape[2]))
 }
 
 /** scale * query keyᵀ [B, H, T, S], and where a row may look. */

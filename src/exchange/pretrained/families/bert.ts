@@ -58,6 +58,7 @@ const schema = z.looseObject({
   intermediate_size: count,
   hidden_act: z.string().default('gelu'),
   hidden_dropout_prob: z.number().default(0.1),
+  attention_probs_dropout_prob: z.number().default(0.1),
   max_position_embeddings: count,
   type_vocab_size: count.default(2),
   layer_norm_eps: z.number().nonnegative().default(1e-12),
@@ -84,6 +85,7 @@ function optionsOf(facts: PretrainedFacts): BERTOptions {
     feedForwardWidth: config.intermediate_size,
     tokenTypes: config.type_vocab_size,
     dropout: config.hidden_dropout_prob,
+    attentionDropout: config.attention_probs_dropout_prob,
     normEpsilon: config.layer_norm_eps,
   }
 }
@@ -141,7 +143,7 @@ function describeBody({ options }: BERT): { readonly [key: string]: ConfigValue 
     intermediate_size: options.feedForwardWidth,
     hidden_act: 'gelu',
     hidden_dropout_prob: options.dropout,
-    attention_probs_dropout_prob: 0,
+    attention_probs_dropout_prob: options.attentionDropout,
     max_position_embeddings: options.context,
     type_vocab_size: options.tokenTypes,
     layer_norm_eps: options.normEpsilon,

@@ -13,6 +13,7 @@ import { checkOptions, ranges } from '../../../graph/checkOptions.js'
 import type { AnyTensor, Tensor } from '../../../graph/tensor.js'
 import { gelu } from '../../../ops/composites/gelu.js'
 import { add } from '../../../ops/elementwise.js'
+import { takePlaces } from '../../../ops/indexing.js'
 import { dotGeneral } from '../../../ops/products.js'
 import { Dropout } from '../../layers/activation.js'
 import { Linear } from '../../layers/linear.js'
@@ -25,12 +26,17 @@ import type { BERTOptions } from './options.js'
 type Tokens = Tensor<Shape, 'i32'>
 type Floats = Tensor<Shape, 'f32'>
 
+export interface MaskedLanguageModelInputs extends BERTInputs {
+  /** i32 [B, P]: the places in their row whose tokens are to be guessed; all T where not given. */
+  readonly places?: Tensor<Shape, 'i32'>
+}
+
 /**
- * Guesses tokens from what is around them: i32 [B, T] to logits f32 [B, T, vocabulary].
+ * Guesses tokens from what is around them: i32 [B, T] to logits f32 [B, T, vocabulary], or [B, P, vocabulary] for P places.
  *
  * @example
- * const { tokens, targets } = nn.maskTokens(batch.tokens, { vocabulary: 30_522, maskToken: 103, specialTokens: [0, 101, 102] })
- * nn.crossEntropy(model.forward(tokens), targets, { ignoredTarget: -1 })
+ * const { tokens, places, targets } = nn.maskPlaces(batch.tokens, { vocabulary: 30_522, maskToken: 103, specialTokens: [0, 101, 102] })
+ * nn.crossEntropy(model.forward(tokens, { places }), targets, { ignoredTarget: -1 })
  */
 export class BERTMaskedLanguageModel extends Module {
   readonly bert: BERT
@@ -47,8 +53,9 @@ export class BERTMaskedLanguageModel extends Module {
     this.bias = new Parameter<Shape>([vocabulary])
   }
 
-  forward(tokens: Tokens, inputs: BERTInputs = {}): Floats {
-    const { hidden } = this.bert.forward(tokens, inputs)
+  forward(tokens: Tokens, { places, ...inputs }: MaskedLanguageModelInputs = {}): Floats {
+    const { hidden: all } = this.bert.forward(tokens, inputs)
+    const hidden = places === undefined ? all : takePlaces(all, places)
     const x = this.norm.forward(gelu(this.transform.forward(hidden as Floats)))
     const table = this.bert.tokenEmbedding.weight
     const logits = dotGeneral(x as AnyTensor, table, { leftContracting: [2], rightContracting: [1] })

@@ -4,6 +4,7 @@ export {
   BERTSequenceClassifier,
   BERTTokenClassifier,
   type BERTClassifierOptions,
+  type MaskedLanguageModelInputs,
 } from './heads.js'
 export { BERT, type BERTInputs, type BERTResults } from './model.js'
 export { type BERTConfigName, type BERTOptions, type ResolvedBERTOptions } from './options.js'

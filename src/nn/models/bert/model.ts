@@ -1,7 +1,6 @@
 /**
  * BERT: a transformer that looks both ways. Source: Devlin et al., "BERT: pre-training of deep bidirectional transformers
- * for language understanding", 2018. Unlike the original there is no dropout on the attention's weights, which are never in
- * memory.
+ * for language understanding", 2018.
  *
  * Parameters by path (matrices are [in, out]; N counts blocks), each with .bias as well unless said otherwise:
  *
@@ -47,10 +46,11 @@ class BERTBlock extends Module {
   readonly mlp: FeedForward
   readonly norm2: LayerNorm
 
-  constructor({ width, heads, dropout, normEpsilon, feedForwardWidth: hidden }: ResolvedBERTOptions) {
+  constructor(options: ResolvedBERTOptions) {
     super()
+    const { width, heads, dropout, attentionDropout, normEpsilon, feedForwardWidth: hidden } = options
     const shared = { width, dropout, weightInitializer: bertInitializer }
-    this.attention = new MultiHeadAttention({ ...shared, heads })
+    this.attention = new MultiHeadAttention({ ...shared, heads, weightDropout: attentionDropout })
     this.norm1 = new LayerNorm(width, normEpsilon)
     this.mlp = new FeedForward({ ...shared, hidden, activation: 'gelu' })
     this.norm2 = new LayerNorm(width, normEpsilon)

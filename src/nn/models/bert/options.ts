@@ -16,6 +16,8 @@ export interface BERTOptions {
   readonly tokenTypes?: number
   /** Rate of dropout on embeddings, on each part's result and before a classifier. Default 0.1. */
   readonly dropout?: number
+  /** Rate of dropout on the weights of attention, each row's of its columns. `dropout` by default. */
+  readonly attentionDropout?: number
   /** What is added to variances; 1e-12 by default. */
   readonly normEpsilon?: number
   /** Whether the first token's vector goes through one more layer, for classifying whole sequences. Default true. */
@@ -30,6 +32,7 @@ export function resolveBERTOptions(options: BERTOptions): ResolvedBERTOptions {
     feedForwardWidth: 4 * options.width,
     tokenTypes: 2,
     dropout: 0.1,
+    attentionDropout: options.dropout ?? 0.1,
     normEpsilon: 1e-12,
     pooler: true,
     ...options,
@@ -42,6 +45,7 @@ export function resolveBERTOptions(options: BERTOptions): ResolvedBERTOptions {
     feedForwardWidth: [resolved.feedForwardWidth, ranges.count],
     tokenTypes: [resolved.tokenTypes, ranges.count],
     dropout: [resolved.dropout, ranges.share],
+    attentionDropout: [resolved.attentionDropout, ranges.share],
     normEpsilon: [resolved.normEpsilon, ranges.notNegative],
   })
   return resolved
