@@ -19,6 +19,7 @@ export { Tensor, trace, type AnyTensor } from './graph/index.js'
 export * as nn from './nn/index.js'
 export * as ops from './ops/index.js'
 export * as optim from './optim/index.js'
+export { tunable, type Tunable, type TunableChoices, type TunableRange } from './train/tunable.js'
 export {
   defineTraining,
   Training,

@@ -28,12 +28,12 @@ export async function loadRunModel(
   facts: Parameters<typeof factsOf>[0],
   warn: (message: string) => void,
 ): Promise<RunModel> {
-  const { file, data } = await run.readDescription()
+  const { file, data, overrides } = await run.readDescription()
   const checkpoint = await loadNewestWhole(run.checkpoints, warn)
   if (checkpoint === undefined) throw runFault(run, command, 'the run has no checkpoint yet', 'train it first')
   if (file === null)
     throw runFault(run, command, 'the run does not say from which file it was trained', 'train from a file')
-  const training = await loadTraining(run.resolve(file), command)
+  const training = await loadTraining(run.resolve(file), command, overrides)
   const model = await callUserAsync('model', () => training.definition.model(factsOf(facts)))
   return { training, model, parameters: checkpoint.model, step: checkpoint.manifest.step, data }
 }

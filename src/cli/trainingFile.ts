@@ -12,6 +12,7 @@ import { createJiti } from 'jiti'
 import { TalwegError, type ErrorPlace } from '../core/errors.js'
 import { currentPlace } from '../graph/location.js'
 import { Training } from '../train/training.js'
+import { collectTunables } from '../train/tunable.js'
 import { userPlace } from '../train/userCode.js'
 import { reportFailure } from './failure.js'
 
@@ -19,11 +20,16 @@ import { reportFailure } from './failure.js'
  * The training that a file exports.
  *
  * @param command that asks for it, for messages
+ * @param given settings by name, among them what the file declares by `tunable`
  * @throws as `loadDefaultExport`; INVALID_TRAINING where its default export is no training
  */
-export async function loadTraining(file: string, command = 'train'): Promise<Training> {
-  const exported = await loadDefaultExport(file, command)
-  if (exported instanceof Training) return exported
+export async function loadTraining(
+  file: string,
+  command = 'train',
+  given: Readonly<Record<string, unknown>> = {},
+): Promise<Training> {
+  const { loaded: exported, tunables } = await collectTunables(given, () => loadDefaultExport(file, command))
+  if (exported instanceof Training) return exported.declaring(tunables)
   const kind =
     exported === null
       ? 'null'

@@ -39,6 +39,7 @@ const errorTable = {
   ENGINE_UNAVAILABLE: exitCodes.wrongRequest,
   ENGINE_FAILED: exitCodes.failed,
   UNSUPPORTED_BY_ENGINE: exitCodes.wrongRequest,
+  TRIAL_FAILED: exitCodes.failed,
   DIVERGED: exitCodes.diverged,
   DOES_NOT_FIT: exitCodes.doesNotFit,
   INTERNAL: exitCodes.failed,

@@ -31,7 +31,7 @@ export interface LoopOptions {
 
 /** Why the loop ended. */
 export type Ending =
-  | { readonly kind: 'done' | 'converged' | 'stoppedEarly' | 'budget' }
+  | { readonly kind: 'done' | 'converged' | 'stoppedEarly' | 'budget' | 'paused' }
   | { readonly kind: 'stopped'; readonly request: StopRequest }
 
 type Outputs = Readonly<Record<string, TensorData>>
@@ -57,6 +57,8 @@ class Loop {
   readonly #session: TrainingSession
   readonly #options: LoopOptions
   readonly #totalSteps: number
+  /** Where it stops this time, if not before. */
+  readonly #lastStep: number
   readonly #rhythm: Rhythm
   readonly #checkpoints: CheckpointRhythm
   readonly #progress: LoopProgress
@@ -73,6 +75,7 @@ class Loop {
     this.#session = session
     this.#options = options
     this.#totalSteps = totalSteps
+    this.#lastStep = Math.min(totalSteps, settings.stopAtStep ?? totalSteps)
     this.#checkpoints = new CheckpointRhythm(settings.checkpointEvery, totalSteps)
     this.#rhythm = {
       report: settings.reportEvery ?? Math.ceil(totalSteps / 100),
@@ -100,12 +103,12 @@ class Loop {
 
   async #runCalls(): Promise<Ending> {
     const { stop } = this.#options
-    this.#pending = this.#read(this.#step)
-    while (this.#step < this.#totalSteps) {
+    if (this.#step < this.#lastStep) this.#pending = this.#read(this.#step)
+    while (this.#step < this.#lastStep && this.#pending !== undefined) {
       const stack: Stack = await this.#pending
       const call = this.#call(stack)
       const next = this.#step + stack.steps
-      if (next < this.#totalSteps) this.#pending = this.#read(next)
+      if (next < this.#lastStep) this.#pending = this.#read(next)
       const outputs = await call
       await this.#take(stack, outputs)
       const ending = await this.#atBoundary(outputs)
@@ -114,15 +117,12 @@ class Loop {
       const { budgetSeconds } = this.#session.prepared.settings
       if (budgetSeconds !== undefined && this.#clock.elapsed() >= budgetSeconds) return this.#end({ kind: 'budget' })
     }
-    return this.#end({ kind: 'done' })
+    return this.#end({ kind: this.#step < this.#totalSteps ? 'paused' : 'done' })
   }
 
   /** Begins to read the batches of the call that starts at `step`. */
   #read(step: number): Promise<Stack> {
-    const until = Math.min(
-      ...Object.values(this.#rhythm).map((every) => every - (step % every)),
-      this.#totalSteps - step,
-    )
+    const until = Math.min(...Object.values(this.#rhythm).map((every) => every - (step % every)), this.#lastStep - step)
     const reading = this.#supply.next(this.#perCall.next(Math.max(1, until)))
     // A failure belongs to the call that needs these batches.
     reading.catch(() => undefined)
@@ -275,7 +275,8 @@ class Loop {
 
 /** The settings on which bits depend: where a run stopped, and by what machine it was made, is not in its checkpoints. */
 function bitSettings(settings: Readonly<Record<string, JsonValue>>): Record<string, JsonValue> {
-  const { threads: _threads, keep: _keep, budgetSeconds: _budget, checkpointEvery: _every, ...rest } = settings
+  const { threads: _threads, keep: _keep, budgetSeconds: _budget, ...others } = settings
+  const { checkpointEvery: _every, stopAtStep: _stop, ...rest } = others
   return rest
 }
 

@@ -40,6 +40,8 @@ const settingsSchema = z.strictObject({
   minImprovement: z.number().min(0).default(0),
   /** Stop when the loss changes by less than this from one report to the next. */
   tolerance: positive.optional(),
+  /** Stop, with a checkpoint, after so many of the steps; schedules go by all of them. */
+  stopAtStep: count.optional(),
   /** Stop, with a checkpoint, after so many seconds of training, over all resumptions. */
   budgetSeconds: positive.optional(),
   /** Passes of the compiler that are left out, to tell what each does and whether a fault is its. */
@@ -60,11 +62,16 @@ export const settingNames = Object.keys(settingsSchema.shape) as readonly (keyof
  * Checks settings and fills in defaults.
  *
  * @param operation who asks, for the message
+ * @param tunables further names that could have been meant
  * @throws UNKNOWN_SETTING naming the nearest known one; INVALID_SETTING
  */
-export function resolveSettings(given: Readonly<Record<string, unknown>>, operation: string): Settings {
+export function resolveSettings(
+  given: Readonly<Record<string, unknown>>,
+  operation: string,
+  tunables: readonly string[] = [],
+): Settings {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(settingsSchema.shape, name))
-  if (unknown !== undefined) throw unknownSetting(unknown, settingNames, operation)
+  if (unknown !== undefined) throw unknownSetting(unknown, [...settingNames, ...tunables], operation)
   const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const parsed = settingsSchema.safeParse(defined)
   if (!parsed.success) throw invalidSetting(parsed.error.issues[0], defined, operation)
@@ -78,6 +85,12 @@ export function resolveSettings(given: Readonly<Record<string, unknown>>, operat
     })
   }
   return parsed.data
+}
+
+/** Whether a setting takes whole numbers alone. */
+export function isWholeSetting(name: string): boolean {
+  const schema = Object.hasOwn(settingsSchema.shape, name) ? settingsSchema.shape[name as keyof Settings] : undefined
+  return schema !== undefined && schema.safeParse(2).success && !schema.safeParse(2.5).success
 }
 
 /** Settings over others; `steps` replaces `epochs`, and the other way round. */

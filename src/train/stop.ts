@@ -13,6 +13,9 @@ const signals = {
   SIGUSR2: { exitCode: 75, means: 'preempted' },
 } as const
 
+/** The environment variable by which a process is told to stop when its standard input ends. */
+export const supervisedVariable = 'TALWEG_SUPERVISED'
+
 export type StopSignal = keyof typeof signals
 
 export interface StopRequest {

@@ -16,6 +16,7 @@ import {
   type Settings,
   type SettingsInput,
 } from './settings.js'
+import type { Tunable } from './tunable.js'
 
 /** A batch's tensor. What type its elements have is known when the data is: `never` lets it stand where any is wanted. */
 export type BatchTensor = Tensor<Shape, never>
@@ -49,11 +50,21 @@ export class Training<M extends Module = Module> {
     readonly definition: Pick<TrainingDefinition<M>, (typeof parts)[number]>,
     /** The training file's own settings, not yet filled in. */
     readonly ownSettings: Readonly<Record<string, unknown>>,
+    /** What its file declares by `tunable`. */
+    readonly tunables: ReadonlyMap<string, Tunable> = new Map(),
   ) {}
 
-  /** Its own settings with others over them, checked. */
+  /** The same, as it came from a file that declares these. */
+  declaring(tunables: ReadonlyMap<string, Tunable>): Training<M> {
+    return new Training(this.definition, this.ownSettings, tunables)
+  }
+
+  /** Its own settings with others over them, checked; those for its tunables are in it already. */
   settings(overrides: Readonly<Record<string, unknown>> = {}): Settings {
-    return resolveSettings(overlaySettings(this.ownSettings, overrides), 'train')
+    const isSetting = ([name]: [string, unknown]): boolean =>
+      settingNames.includes(name as keyof Settings) || !this.tunables.has(name)
+    const settings = Object.fromEntries(Object.entries(overrides).filter(isSetting))
+    return resolveSettings(overlaySettings(this.ownSettings, settings), 'train', [...this.tunables.keys()])
   }
 }
 

@@ -8,6 +8,10 @@ interface CommandEntry {
 
 export const commands: Readonly<Record<string, CommandEntry>> = {
   train: { describe: 'Train what a training file exports', load: async () => (await import('./train.js')).train },
+  tune: {
+    describe: 'Search for the settings of a training that are best',
+    load: async () => (await import('./tune.js')).tune,
+  },
   fit: {
     describe: 'Fit a linear, logistic or softmax regression to a table',
     load: async () => (await import('./fit.js')).fit,

@@ -30,10 +30,10 @@ export const inspect = defineCommand({
   ],
   run: async ([file], values, output) => {
     const overrides = await gatherSettings(values, Object.keys(settingFlags), 'inspect')
-    const training = await loadTraining(file, 'inspect')
+    const training = await loadTraining(file, 'inspect', overrides)
     const prepared = await prepareTraining(training, training.settings(overrides), (message) => output.message(message))
     try {
-      const facts = gather(prepared)
+      const facts = { ...gather(prepared), tunables: Object.fromEntries(training.tunables) }
       const graph = values.graph === true ? printGraph(prepared.step.graph) : undefined
       output.result(
         graph === undefined ? facts : { ...facts, graph },
@@ -65,13 +65,16 @@ interface Facts {
   readonly numParameters: number
   readonly batchSize: number
   readonly steps: number
+  /** Whether the data has a held-out part. */
+  readonly validates: boolean
   readonly operations: readonly OperationSum[]
   readonly flopsPerStep: number
   readonly bytesPerStep: number
   readonly memory: PreparedTraining['memory'] & { readonly availableBytes: number; readonly arenaBytes: number }
 }
 
-function gather({ model, engine, compiled, batchSize, totalSteps, memory }: PreparedTraining): Facts {
+function gather(prepared: PreparedTraining): Facts {
+  const { model, engine, compiled, batchSize, totalSteps, evaluation, memory } = prepared
   const { each, total } = programCost(compiled.program)
   const sums = new Map<string, OperationSum>()
   compiled.program.instructions.forEach((instruction, index) => {
@@ -94,6 +97,7 @@ function gather({ model, engine, compiled, batchSize, totalSteps, memory }: Prep
     numParameters: model.numParameters,
     batchSize,
     steps: totalSteps,
+    validates: evaluation !== undefined,
     operations: [...sums.values()].toSorted((a, b) => b.flops - a.flops || b.bytes - a.bytes),
     flopsPerStep: total.flops,
     bytesPerStep: total.bytes,

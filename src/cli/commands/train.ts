@@ -2,7 +2,14 @@
 import { exitCodes, TalwegError } from '../../core/errors.js'
 import { GPT } from '../../nn/index.js'
 import { generateTokens } from '../../train/sample/index.js'
-import { defaultRunFolder, train as runTraining, type Ending, type TrainResult } from '../../train/index.js'
+import {
+  defaultRunFolder,
+  RunFolder,
+  supervisedVariable,
+  train as runTraining,
+  type Ending,
+  type TrainResult,
+} from '../../train/index.js'
 import { defineCommand } from '../command.js'
 import { gatherSettings, settingFlags, settingSources } from '../flagGroups.js'
 import { badFlag, defineFlags } from '../flags.js'
@@ -72,9 +79,10 @@ export const train = defineCommand({
       )
     }
     const overrides = await gatherSettings(values, settingFlagNames, 'train')
-    const training = await loadTraining(file, 'train')
     const resume = values.resume === true
     const folder = values.run ?? (await defaultRunFolder(file, resume))
+    const training = await loadTraining(file, 'train', { ...(await overridesOf(folder, resume)), ...overrides })
+    if (process.env[supervisedVariable] !== undefined) stopWithStandardInput()
     const view = progressView(output)
     let result: TrainResult
     try {
@@ -91,7 +99,23 @@ export const train = defineCommand({
 
 function exitCodeOf(ending: Ending): number {
   if (ending.kind === 'stopped') return ending.request.exitCode
-  return ending.kind === 'budget' ? exitCodes.budgetReached : exitCodes.done
+  return isUnfinished(ending) ? exitCodes.budgetReached : exitCodes.done
+}
+
+function isUnfinished({ kind }: Ending): boolean {
+  return kind === 'budget' || kind === 'paused'
+}
+
+/** What a run that is to be gone on with was begun with: the training file may declare some of it. */
+async function overridesOf(folder: string, resume: boolean): Promise<Readonly<Record<string, unknown>>> {
+  const run = new RunFolder(folder)
+  return resume && (await run.hasRun()) ? (await run.readDescription()).overrides : {}
+}
+
+/** A search that is killed can't tell its trials; what it held open at their standard input is closed all the same. */
+function stopWithStandardInput(): void {
+  process.stdin.once('end', () => process.kill(process.pid, 'SIGTERM')).resume()
+  process.stdin.unref()
 }
 
 const endings: { readonly [K in Exclude<Ending['kind'], 'stopped'>]: string } = {
@@ -99,6 +123,7 @@ const endings: { readonly [K in Exclude<Ending['kind'], 'stopped'>]: string } = 
   converged: 'converged: the loss no longer changes',
   stoppedEarly: 'stopped early: the validation loss no longer falls',
   budget: 'the time budget is used up',
+  paused: 'stopped at the step that was asked for',
 }
 
 function describeEnding({ ending, folder, lastReport }: TrainResult): string {
@@ -106,7 +131,7 @@ function describeEnding({ ending, folder, lastReport }: TrainResult): string {
   const figures =
     lastReport === undefined ? '' : `, step ${lastReport.step}, ${formatDuration(lastReport.secondsElapsed)}`
   const resume =
-    ending.kind === 'stopped' || ending.kind === 'budget' ? `; go on with --run ${shortPath(folder.path)} --resume` : ''
+    ending.kind === 'stopped' || isUnfinished(ending) ? `; go on with --run ${shortPath(folder.path)} --resume` : ''
   return `${what}${figures}, saved in ${shortPath(folder.path)}${resume}`
 }
 

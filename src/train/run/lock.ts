@@ -67,6 +67,12 @@ export class RunLock {
   }
 }
 
+/** Whether a process of this machine is writing a run now. */
+export async function isBeingWritten(folder: string): Promise<boolean> {
+  const holder = parseHolder(await readFile(path.join(folder, lockName), 'utf8').catch(() => ''))
+  return holder?.host === hostname() && isAlive(holder)
+}
+
 async function createWith(file: string, text: string): Promise<boolean> {
   try {
     const handle = await open(file, 'wx')

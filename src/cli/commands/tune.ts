@@ -1,0 +1,247 @@
+/** `talweg tune`: searches for the best settings of a training. */
+import path from 'node:path'
+import { exitCodes } from '../../core/errors.js'
+import { defaultRunFolder } from '../../train/index.js'
+import { StopListener } from '../../train/stop.js'
+import { checkFolder, tune as runTune, type Outcome, type Sampler, type TuneObserver, type TuneResult } from '../../tune/index.js' // prettier-ignore
+import { defineCommand } from '../command.js'
+import { gatherSettings, settingFlags, settingSources } from '../flagGroups.js'
+import { badFlag, defineFlags, spell, type FlagValues } from '../flags.js'
+import { formatDuration, formatTable, shortPath, type Output } from '../output.js'
+
+const search = 'Search:'
+const budget = 'Budget:'
+const run = 'Run:'
+
+const flags = defineFlags({
+  grid: {
+    kind: 'list',
+    value: 'NAME=LOW:HIGH:log:COUNT',
+    describe: 'try all of these values, or of NAME=A,B,C; may be repeated, for all combinations',
+    defaultText: 'what the file declares by tunable',
+    group: search,
+  },
+  range: {
+    kind: 'list',
+    value: 'NAME=LOW:HIGH:log',
+    describe: 'for --random and --sobol: what to draw from; may be repeated',
+    defaultText: 'what the file declares by tunable',
+    group: search,
+  },
+  random: { kind: 'boolean', describe: 'draw settings at random', group: search },
+  sobol: { kind: 'boolean', describe: 'draw settings that fill the ranges evenly', group: search },
+  asha: {
+    kind: 'boolean',
+    describe: 'train all a little, the better ones further (asynchronous successive halving)',
+    group: search,
+  },
+  reduction: {
+    kind: 'integer',
+    least: 2,
+    describe: 'for --asha: one in so many goes on',
+    defaultText: '3',
+    group: search,
+  },
+  metric: {
+    kind: 'text',
+    value: 'NAME',
+    describe: 'what reports have, to go by',
+    defaultText: 'validationLoss, or loss',
+    group: search,
+  },
+  maximize: {
+    kind: 'boolean',
+    describe: 'the more of the metric the better; --no-maximize: the less',
+    defaultText: 'for accuracies alone',
+    group: search,
+  },
+  searchSeed: {
+    kind: 'integer',
+    least: 0,
+    describe: 'what is drawn follows from it',
+    defaultText: '0',
+    group: search,
+  },
+  trials: {
+    kind: 'integer',
+    least: 1,
+    describe: 'trials at most',
+    defaultText: 'the whole grid, or 16',
+    group: budget,
+  },
+  samples: { kind: 'number', least: 1, describe: 'samples that all trials see together, at most', group: budget },
+  seconds: { kind: 'number', least: 0, describe: 'seconds of the search, over all resumptions', group: budget },
+  run: {
+    kind: 'text',
+    value: 'DIR',
+    describe: "the search's folder",
+    defaultText: "runs/ and the file's name with -tune",
+    group: run,
+  },
+  resume: {
+    kind: 'boolean',
+    describe: 'go on with a search that was stopped or killed, repeating nothing',
+    group: run,
+  },
+  parallel: {
+    kind: 'integer',
+    least: 1,
+    describe: 'trials at once',
+    defaultText: 'as many as cores and memory have room for',
+    group: 'Machine:',
+  },
+  ...settingFlags,
+  ...settingSources,
+})
+
+type Values = FlagValues<typeof flags>
+
+export const tune = defineCommand({
+  name: 'tune',
+  describe: 'Search for the settings of a training that are best, its learning rate first of all',
+  args: [{ name: 'FILE', describe: 'A training file' }],
+  flags,
+  examples: [
+    ['talweg tune examples/digits.ts --grid learningRate=1e-4:1e-1:log:8', 'Eight learning rates'],
+    ['talweg tune examples/characters.ts --sobol --range learningRate=1e-4:1e-2:log --asha --trials 27', ''],
+    ['talweg tune model.ts --random --trials 50 --seconds 3600 --json', 'What model.ts declares by tunable'],
+  ],
+  run: async ([file], values, output) => {
+    const { sampler, specs } = readSearch(values)
+    const overrides = await gatherSettings(values, Object.keys(settingFlags), 'tune')
+    const resume = values.resume === true
+    const folder = values.run ?? (await defaultRunFolder(`${withoutExtension(file)}-tune`, resume))
+    checkFolder(folder, resume)
+    const stop = new AbortController()
+    const listener = new StopListener(({ reason }) => {
+      output.message(`${reason}: the trials save their checkpoints; again to stop at once`)
+      stop.abort()
+    })
+    try {
+      const result = await runTune({
+        file,
+        overrides,
+        specs,
+        sampler,
+        reduction: values.asha === true ? (values.reduction ?? 3) : undefined,
+        numTrials: values.trials,
+        budget: { samples: values.samples, seconds: values.seconds },
+        metric: values.metric,
+        direction: values.maximize === undefined ? undefined : values.maximize ? 'maximize' : 'minimize',
+        seed: values.searchSeed ?? 0,
+        parallel: values.parallel,
+        folder,
+        command: [process.execPath, ...process.execArgv, process.argv[1]],
+        stop,
+        observer: observerOf(output),
+      })
+      output.result(toJson(result, folder), () => describe(result, folder))
+      if (result.ending === 'stopped') return listener.request?.exitCode ?? exitCodes.failed
+      return result.ending === 'budget' ? exitCodes.budgetReached : exitCodes.done
+    } finally {
+      listener.close()
+    }
+  },
+})
+
+/** How settings are chosen, and from what. */
+function readSearch({ grid, range, random, sobol, asha, reduction, trials }: Values): {
+  sampler: Sampler
+  specs: readonly string[]
+} {
+  if (random === true && sobol === true)
+    throw badFlag('tune', 'both --random and --sobol are given', 'give one of them')
+  const drawn = random === true ? '--random' : sobol === true ? '--sobol' : undefined
+  if (drawn !== undefined && grid !== undefined)
+    throw badFlag('tune', `--grid and ${drawn} are given`, `say what ${drawn} draws from by --range`)
+  if (drawn === undefined && range !== undefined)
+    throw badFlag('tune', '--range is given without --random or --sobol', 'add one of them, or use --grid')
+  if (reduction !== undefined && asha !== true) throw badFlag('tune', '--reduction is of --asha', 'add --asha')
+  if (asha === true && trials !== undefined && trials < 2)
+    throw badFlag('tune', `--trials is ${trials}, of which --asha can't leave out any`, 'leave out --asha')
+  if (drawn === undefined) return { sampler: 'grid', specs: grid ?? [] }
+  return { sampler: random === true ? 'random' : 'sobol', specs: range ?? [] }
+}
+
+function withoutExtension(file: string): string {
+  return path.basename(file).replace(/\.[^.]*$/, '')
+}
+
+function observerOf(output: Output): TuneObserver {
+  let numFinished = 0
+  return {
+    told: (message) => output.message(message),
+    started: ({ numTrials, parallel, numKnown }) => {
+      const known = numKnown === 0 ? '' : `, ${numKnown} results known already`
+      output.message(`${numTrials} trials, ${parallel} at once${known}`)
+    },
+    finished: (outcome) => {
+      numFinished++
+      output.message(`${numFinished}. trial ${outcome.trial + 1}, ${describeOutcome(outcome)}`)
+    },
+  }
+}
+
+function describeOutcome({ settings, status, score, step, seconds }: Outcome): string {
+  const what = score === null ? describeStatus(status) : formatScore(score)
+  return `${describeSettings(settings)}: ${what} at step ${step}, ${formatDuration(seconds)}`
+}
+
+function describeStatus(status: Outcome['status']): string {
+  return status === 'doesNotFit' ? 'does not fit in memory' : status
+}
+
+function describeSettings(settings: Readonly<Record<string, unknown>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${String(value)}`)
+    .join(' ')
+}
+
+function formatScore(score: number): string {
+  return String(Number(score.toPrecision(6)))
+}
+
+/** What gives these settings to `talweg train`. */
+function flagOf(settings: Readonly<Record<string, unknown>>): string {
+  const direct = new Set(Object.keys(settingFlags))
+  return Object.entries(settings)
+    .map(([name, value]) => (direct.has(name) ? `${spell(name)} ${String(value)}` : `--set ${name}=${String(value)}`))
+    .join(' ')
+}
+
+function toJson({ ending, head, trials, best, settingsFile, space, outcomes }: TuneResult, folder: string): object {
+  return {
+    ending,
+    metric: head.metric,
+    direction: head.direction,
+    search: head.sampler,
+    strategy: head.strategy,
+    space,
+    trials,
+    samples: sampleCount(outcomes),
+    best: best === undefined ? null : { ...best, flag: flagOf(best.settings), settingsFile },
+    run: folder,
+  }
+}
+
+/** Of each job those beyond the job before it. */
+function sampleCount(outcomes: readonly Outcome[]): number {
+  const last = new Map<number, number>()
+  for (const { trial, samples } of outcomes) last.set(trial, Math.max(samples, last.get(trial) ?? 0))
+  return [...last.values()].reduce((sum, samples) => sum + samples, 0)
+}
+
+function describe({ ending, head, trials, best, settingsFile, space }: TuneResult, folder: string): string {
+  const names = space.map(({ name }) => name)
+  const header = ['trial', ...names, head.metric, 'step']
+  const rows = trials.map(({ trial, settings, status, score, step }) => [
+    String(trial),
+    ...names.map((name) => String(settings[name])),
+    score === null ? describeStatus(status) : formatScore(score),
+    String(step),
+  ])
+  const table = formatTable([header, ...rows], [true, ...names.map(() => true), true, true])
+  const ends = { done: '', budget: 'The budget is used up; go on with --resume and a larger one.\n', stopped: 'Stopped; go on with --resume.\n' } // prettier-ignore
+  if (best === undefined || settingsFile === undefined) return `${table}\n\n${ends[ending]}No trial came to an end.`
+  return `${table}\n\n${ends[ending]}Best: ${flagOf(best.settings)}\nor    --settings ${shortPath(settingsFile)}\nKept in ${shortPath(folder)}`
+}

@@ -1,0 +1,5 @@
+/** Searches over a training's settings. */
+export type { Outcome } from './journal.js'
+export type { Sampler } from './sampling.js'
+export type { TrialRow } from './table.js'
+export { checkFolder, tune, type TuneObserver, type TuneOptions, type TuneResult } from './tune.js'
