@@ -7,16 +7,18 @@ import type { Batch, BatchElement, DataSource, SampleIndices, SourceDescription 
 
 const defaults: Required<AugmentOptions> = {
   shift: 0,
+  crop: 1,
   flip: false,
   brightness: 0,
   contrast: 0,
   saturation: 0,
+  hue: 0,
   fill: 0,
   seed: 0,
 }
 
 /**
- * The same samples, whose `images` (u8 [height, width, channels]) are moved, mirrored and coloured at random, otherwise in each
+ * The same samples, whose `images` (u8 [height, width, channels]) are moved, cut out, mirrored and coloured at random, otherwise in each
  * epoch. Held-out samples stay as they are.
  *
  * @example
@@ -76,7 +78,7 @@ class AugmentedImages implements DataSource {
     const images = into.images.data as Uint8Array
     for (let row = 0; row < indices.length; row++) {
       const picture = images.subarray((firstRow + row) * size, (firstRow + row + 1) * size)
-      const change = drawChange(this.#options, indices[row], epochs[row])
+      const change = drawChange(this.#options, this.#form, indices[row], epochs[row])
       this.#scratch.set(picture)
       movePicture(this.#scratch, picture, this.#form, change, this.#options.fill)
       changeColours(picture, this.#form, change)
@@ -93,12 +95,16 @@ class AugmentedImages implements DataSource {
 }
 
 function checkOptions(options: Required<AugmentOptions>, { height, width, channels }: PictureForm): void {
-  const { shift, brightness, contrast, saturation, fill, seed } = options
+  const { shift, crop, brightness, contrast, saturation, hue, fill, seed } = options
   if (!(Number.isInteger(shift) && shift >= 0 && shift < Math.min(height, width)))
     throw invalid(`shift is ${shift}; it takes whole pixels from 0 to less than the picture's ${height} × ${width}`)
   for (const [name, value] of Object.entries({ brightness, contrast, saturation }))
     if (!(value >= 0 && value <= 1)) throw invalid(`${name} is ${value}; it takes a number from 0 to 1`)
-  if (saturation > 0 && channels < 3) throw invalid(`saturation is ${saturation}, and the pictures have no colours`)
+  if (!(crop > 0 && crop <= 1)) throw invalid(`crop is ${crop}; it takes a number above 0 and at most 1`)
+  if (crop < 1 && shift > 0) throw invalid(`crop is ${crop} and shift is ${shift}; a piece is at any place already`)
+  if (!(hue >= 0 && hue <= 0.5)) throw invalid(`hue is ${hue}; it takes a number from 0 to 0.5`)
+  for (const [name, value] of Object.entries({ saturation, hue }))
+    if (value > 0 && channels < 3) throw invalid(`${name} is ${value}, and the pictures have no colours`)
   if (!(Number.isInteger(fill) && fill >= 0 && fill <= 255))
     throw invalid(`fill is ${fill}; it takes a whole number from 0 to 255`)
   if (!(Number.isSafeInteger(seed) && seed >= 0))
