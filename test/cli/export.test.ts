@@ -90,9 +90,16 @@ test('--to onnx: a GPT gives the logits of the checkpoint, at any batch size and
     [3, 5],
     Int32Array.from({ length: 15 }, (_, index) => index % 11),
   )
-  const input = new ort.Tensor('int64', BigInt64Array.from(tokens.data as Int32Array, BigInt), [3, 5])
+  const integers = (values: Iterable<number>): ort.Tensor =>
+    new ort.Tensor('int64', BigInt64Array.from(Array.from(values, BigInt)), [3, 5])
   const empty = (): ort.Tensor => new ort.Tensor('float32', new Float32Array(0), [3, 2, 0, 8])
-  const { logits } = await session.run({ input_ids: input, 'past_key_values.0.key': empty(), 'past_key_values.0.value': empty() }) // prettier-ignore
+  const { logits } = await session.run({
+    input_ids: integers(tokens.data as Int32Array),
+    attention_mask: integers(new Int32Array(15).fill(1)),
+    position_ids: integers(Array.from({ length: 15 }, (_, index) => index % 5)),
+    'past_key_values.0.key': empty(),
+    'past_key_values.0.value': empty(),
+  })
   const vocabulary = logits.dims[2]
   const model = new nn.GPT({ vocabulary, context: 8, layers: 1, heads: 2, width: 16 })
   const forward = (given: AnyTensor): AnyTensor => model.forward(given as AnyTensor as Tensor<Shape, 'i32'>)

@@ -110,6 +110,21 @@ function assertNear(
   }
 }
 
+function integers(shape: Shape, valueAt: (row: number, column: number) => number): ort.Tensor {
+  const values = Array.from({ length: shape[0] * shape[1] }, (_, index) =>
+    BigInt(valueAt(Math.floor(index / shape[1]), index % shape[1])),
+  )
+  return new ort.Tensor('int64', BigInt64Array.from(values), shape)
+}
+
+/** A GPT's mask and positions for `length` tokens after `past` others, of rows that begin with so many of padding. */
+function placesOf(past: number, length: number, padding: readonly number[]): Record<string, ort.Tensor> {
+  return {
+    attention_mask: integers([padding.length, past + length], (row, column) => (column < padding[row] ? 0 : 1)),
+    position_ids: integers([padding.length, length], (row, column) => Math.max(0, past + column - padding[row])),
+  }
+}
+
 /** A GPT's inputs for keys and values of no places. */
 function withoutPast(model: nn.Module, numRows: number): Record<string, ort.Tensor> {
   if (!(model instanceof nn.GPT)) return {}
@@ -180,7 +195,9 @@ for (const name of ['gpt2', 'llama', 'bert-masked', 'bert-sequence', 'bert-token
     const session = await ort.InferenceSession.create(readFileSync(file), { logSeverityLevel: 3 })
     const { inputs, logits } = await readExpected(name)
     const named = [...inputs].map(([key, tensor]) => [key === 'x' ? 'pixel_values' : key, asOrt(tensor)] as const)
-    const given = { ...Object.fromEntries(named), ...withoutPast(model, logits.shape[0]) }
+    const [numRows, length] = logits.shape
+    const places = model instanceof nn.GPT ? placesOf(0, length, Array<number>(numRows).fill(0)) : {}
+    const given = { ...Object.fromEntries(named), ...places, ...withoutPast(model, numRows) }
     assertNear(await session.run(given), { logits }, name)
     await session.release()
   })
@@ -201,7 +218,8 @@ for (const name of ['gpt2', 'llama']) {
       [7, 10],
     ]) {
       const tokens = sliceColumns(inputs.get('input_ids')!, length, start, end)
-      const found = await session.run({ input_ids: asOrt(tokens), ...past })
+      const places = placesOf(start, end - start, Array<number>(numRows).fill(0))
+      const found = await session.run({ input_ids: asOrt(tokens), ...places, ...past })
       assertNear(found, { logits: sliceColumns(logits, length, start, end) }, `${name} from ${start}`)
       past = Object.fromEntries(
         Object.keys(past).map((key) => [key, found[key.replace('past_key_values', 'present')] as ort.Tensor]),
@@ -209,6 +227,56 @@ for (const name of ['gpt2', 'llama']) {
     }
     await session.release()
   })
+}
+
+/** Dims of inputs by name, as the file says them. */
+function dimsOf(session: ort.InferenceSession): Record<string, unknown> {
+  return Object.fromEntries(session.inputMetadata.map((each) => [each.name, each.isTensor ? each.shape : undefined]))
+}
+
+for (const name of ['gpt2', 'llama']) {
+  test(`${name}: ONNX Runtime, texts of two lengths padded in front, gives the logits of each alone, also token by token`, async () => {
+    const session = await ort.InferenceSession.create(readFileSync(path.join(folder, `${name}.onnx`)), { logSeverityLevel: 3 }) // prettier-ignore
+    const model = await loadPretrained(path.join(fixtures, name))
+    const { inputs, logits } = await readExpected(name)
+    const dims = dimsOf(session)
+    assert.deepEqual(Object.keys(dims).slice(0, 3), ['input_ids', 'attention_mask', 'position_ids'])
+    assert.deepEqual([dims.input_ids, dims.attention_mask], [['batch', 'sequence'], ['batch', 'past_sequence + sequence']]) // prettier-ignore
+    // The second text is the first's beginning of seven tokens, after three of padding.
+    const [length, shorter] = [10, 7]
+    const first = sliceRow(inputs.get('input_ids')!, 0)
+    const tokens = [...first, 0, 0, 0, ...first.slice(0, shorter)]
+    const padding = [0, length - shorter]
+    let past = withoutPast(model, 2)
+    for (const [start, end] of [
+      [0, 8],
+      [8, 9],
+      [9, 10],
+    ]) {
+      const input_ids = integers([2, end - start], (row, column) => tokens[row * length + start + column])
+      const found = await session.run({ input_ids, ...placesOf(start, end - start, padding), ...past })
+      const got = Array.from(found.logits.data as Float32Array)
+      const width = found.logits.dims[2]
+      for (let place = start; place < end; place++) {
+        for (const [row, skipped] of padding.entries()) {
+          if (place < skipped) continue
+          const at = (row * (end - start) + place - start) * width
+          const wanted = sliceRow(logits, 0).slice((place - skipped) * width, (place - skipped + 1) * width)
+          wanted.forEach((value, index) => assert.ok(Math.abs(got[at + index] - value) <= 1e-4, `row ${row}, place ${place}: ${got[at + index]}, not ${value}`)) // prettier-ignore
+        }
+      }
+      past = Object.fromEntries(
+        Object.keys(past).map((key) => [key, found[key.replace('past_key_values', 'present')] as ort.Tensor]),
+      )
+    }
+    await session.release()
+  })
+}
+
+/** One of the first dimension. */
+function sliceRow({ shape, data }: TensorData, row: number): number[] {
+  const size = data.length / shape[0]
+  return Array.from(data.slice(row * size, (row + 1) * size), Number)
 }
 
 /** Places `start` to `end` of [rows, length, ...]. */
@@ -262,6 +330,22 @@ test('operations that models are made of', async () => {
   // An index that is out of range takes the nearest, here as there.
   const given = (batch: number): TensorData[] => [randomNumbers([batch, 3, 4], 9), tensorData('i32', [batch], Int32Array.from({ length: batch }, (_, index) => index - 1))] // prettier-ignore
   await assertSame('operations', { model, weights: randomWeights(model), inputs, forward }, [given(6), given(1)])
+})
+
+test('a weight that is missing, or of another shape, is refused by its path', async () => {
+  const definition = languageModel(new nn.GPT({ vocabulary: 29, context: 16, layers: 1, heads: 2, width: 32 }))
+  const file = path.join(folder, 'bad.onnx')
+  for (const [change, message] of [
+    [
+      (weights: Map<string, TensorData>) => weights.delete('finalNorm.bias'),
+      /^onnx: the model's finalNorm\.bias is f32\[32\]; the values given have none/,
+    ],
+    [(weights: Map<string, TensorData>) => weights.set('finalNorm.bias', tensorData('f32', [31])), /have f32\[31\]/],
+  ] as const) {
+    const weights = new Map(definition.weights)
+    change(weights)
+    await assert.rejects(exportOnnx(file, { ...definition, weights }), { code: 'CHECKPOINT_MISMATCH', message })
+  }
 })
 
 test('what depends on an open size in another way is refused, naming the operation', async () => {

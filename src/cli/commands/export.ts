@@ -4,6 +4,7 @@ import { exitCodes } from '../../core/errors.js'
 import { restoreTextCodec } from '../../data/index.js'
 import { describeModel } from '../../exchange/pretrained/index.js'
 import type { JsonValue } from '../../train/checkpoint/index.js'
+import type { OpenSize } from '../../exchange/onnx/index.js'
 import { exportAsHuggingFace, exportModelAsOnnx, writeTokenizer } from '../../train/export/index.js'
 import { findRun } from '../../train/index.js'
 import { defineCommand } from '../command.js'
@@ -65,7 +66,7 @@ async function factsIn(data: JsonValue): Promise<{ vocabulary?: number; numClass
 interface Written {
   readonly files: readonly string[]
   /** What the exported graph is called with. */
-  readonly inputs?: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[]
+  readonly inputs?: readonly { readonly name: string; readonly shape: readonly OpenSize[] }[]
 }
 
 async function write(to: string, { training, model, parameters, data }: RunModel, folder: string): Promise<Written> {

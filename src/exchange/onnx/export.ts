@@ -4,19 +4,18 @@
  */
 import path from 'node:path'
 import { eliminateDeadCode, inlineComposites } from '../../compile/index.js'
-import { TalwegError } from '../../core/errors.js'
 import type { DType } from '../../core/dtype.js'
-import { formatType, sameType, type TensorData } from '../../core/shape.js'
+import type { TensorData } from '../../core/shape.js'
 import { parameterName, trace, type AnyTensor, type Graph, type Value } from '../../graph/index.js'
-import { withParameters, type Module } from '../../nn/index.js'
+import { parameterValue, withParameters, type Module } from '../../nn/index.js'
 import { replaceFile } from '../disk.js'
 import { onnxComposites, onnxRules, type OnnxRule } from './rules.js'
 import { dataTypes, encodeModel, externalLocation, int64Type, type DimensionProto, type TensorProto, type ValueInfoProto } from './schema.js' // prettier-ignore
-import { constantDim, fixedSize, SymbolicSizes, type Dim, type SizeValues, type Term } from './sizes.js'
+import { constantDim, evaluate, fixedSize, SymbolicSizes, type Dim, type SizeValues, type Term } from './sizes.js'
 import { OnnxWriter, type Initializer, type SizeSource } from './writer.js'
 
-/** A dimension's size, or the name of one that is left open. */
-export type OpenSize = number | string
+/** A dimension's size, or the name of one that is left open, or the names of those that it is the sum of. */
+export type OpenSize = number | string | readonly string[]
 
 export interface OnnxInput {
   readonly name: string
@@ -85,7 +84,9 @@ interface WrittenGraph {
 
 function writeGraph(definition: OnnxExport): WrittenGraph {
   const { traceSizes = {} } = definition
-  const open = new Set(definition.inputs.flatMap(({ shape }) => shape.filter((size) => typeof size === 'string')))
+  const open = new Set(
+    definition.inputs.flatMap(({ shape }) => shape.flat().filter((size) => typeof size === 'string')),
+  )
   const values = Object.fromEntries(Array.from(open, (name) => [name, traceSizes[name] ?? 3]))
   const sizes = new SymbolicSizes(values, (given) => traceForward(definition, given))
   const { graph } = sizes
@@ -112,7 +113,7 @@ function traceForward({ model, inputs, forward }: OnnxExport, sizes: SizeValues)
     ...parameters.map(([name, { type }]) => ({ name, type })),
     ...inputs.map(({ name, dtype, shape }) => ({
       name: inputPrefix + name,
-      type: { dtype, shape: shape.map((size) => (typeof size === 'string' ? sizes[size] : size)) },
+      type: { dtype, shape: shape.map((size) => evaluate(asDim(size), sizes)) },
     })),
   ]
   const graph = trace('forward', types, (...tensors) => {
@@ -145,20 +146,9 @@ function nameParameters(writer: OnnxWriter, graph: Graph, used: ReadonlySet<Valu
       const isIndex = value.type.dtype === 'i32'
       writer.name(value, isIndex ? writer.add('Cast', [given], { to: dataTypes.i32 }) : given)
     } else {
-      writer.name(value, writer.tensor(name, weightOf(name, value, definition)))
+      writer.name(value, writer.tensor(name, parameterValue('onnx', name, value.type, definition.weights)))
     }
   }
-}
-
-function weightOf(name: string, { type }: Value, { weights }: OnnxExport): TensorData {
-  const found = weights.get(name)
-  if (found !== undefined && sameType(found, type)) return found
-  throw new TalwegError({
-    code: 'CHECKPOINT_MISMATCH',
-    operation: 'onnx',
-    problem: `the model's ${name} is ${formatType(type)}; there is ${found === undefined ? 'none' : formatType(found)}`,
-    hint: 'export with the training file that the run was made with',
-  })
 }
 
 function nameResult(writer: OnnxWriter, name: string, value: Value): ValueInfoProto {
@@ -174,7 +164,8 @@ function nameResult(writer: OnnxWriter, name: string, value: Value): ValueInfoPr
 }
 
 function asDim(size: OpenSize): Dim {
-  return typeof size === 'string' ? [{ factor: 1, symbols: [size] }] : constantDim(size)
+  if (typeof size === 'number') return constantDim(size)
+  return [size].flat().map((name) => ({ factor: 1, symbols: [name] }))
 }
 
 function valueInfo(name: string, elemType: number, dims: readonly Dim[]): ValueInfoProto {

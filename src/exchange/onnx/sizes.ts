@@ -93,7 +93,7 @@ function subsetsOf(names: readonly string[]): string[][] {
   return names.reduce<string[][]>((found, name) => [...found, ...found.map((subset) => [...subset, name])], [[]])
 }
 
-function evaluate(dim: Dim, values: SizeValues): number {
+export function evaluate(dim: Dim, values: SizeValues): number {
   return dim.reduce(
     (sum, { factor, symbols }) => sum + symbols.reduce((product, name) => product * values[name], factor),
     0,

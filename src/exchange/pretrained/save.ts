@@ -2,8 +2,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { TalwegError } from '../../core/errors.js'
-import { formatType, sameType, type TensorData } from '../../core/shape.js'
-import { mergeLora, type Module } from '../../nn/index.js'
+import type { TensorData } from '../../core/shape.js'
+import { mergeLora, parameterValue, type Module } from '../../nn/index.js'
 import { orDiskFull, replaceFile } from '../disk.js'
 import { otherTensorFiles, writeTensorFiles } from '../safetensors/tensorFiles.js'
 import type { OutgoingTensor } from '../safetensors/writer.js'
@@ -26,7 +26,7 @@ export interface SavePretrainedOptions {
  *
  * @param folder made if it is not there; a model that is in it is replaced
  * @returns the names of the files written
- * @throws DISK_FULL; INVALID_SETTING where no family is the model's, or its weights are not given
+ * @throws DISK_FULL; INVALID_SETTING where no family is the model's; CHECKPOINT_MISMATCH where a weight is not given, or is of another type
  * @example await savePretrained(model, 'out/gpt2', { weights })
  */
 export async function savePretrained(
@@ -85,17 +85,7 @@ function outgoing(
   { shape, layout, ours }: Pairing,
   weights: ReadonlyMap<string, TensorData>,
 ): OutgoingTensor {
-  const values = ours.map(({ path: ourPath, parameter }) => {
-    const value = weights.get(ourPath)
-    if (value !== undefined && sameType(value, parameter.type)) return value
-    const found = value === undefined ? 'has no value' : `is given as ${formatType(value)}`
-    throw new TalwegError({
-      code: 'INVALID_SETTING',
-      operation: 'savePretrained',
-      problem: `the parameter ${ourPath}, ${formatType(parameter.type)}, ${found}`,
-      hint: "give `weights`, a checkpoint's tensors by path",
-    })
-  })
+  const values = ours.map((each) => parameterValue('savePretrained', each.path, each.parameter.type, weights))
   return { name, type: { dtype: 'f32', shape }, take: () => toTheirs(joinColumns(values), layout) }
 }
 

@@ -9,7 +9,7 @@ import { currentPlace } from '../../graph/location.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import { attention, attentionWithDropout } from '../../ops/composites/attention.js'
 import { iota } from '../../ops/creation.js'
-import { add, lessEqual } from '../../ops/elementwise.js'
+import { add, and, lessEqual } from '../../ops/elementwise.js'
 import { apply } from '../../ops/lift.js'
 import { reshape, sliceDim } from '../../ops/movement.js'
 import { dropout } from '../../ops/random.js'
@@ -43,6 +43,8 @@ export interface KeyValueCache {
 export interface CachedOptions {
   readonly turn?: Turn
   readonly visible?: number
+  /** `bool` [B|1, visible]: false at places at which none looks. */
+  readonly mask?: Tensor<Shape, 'bool'>
 }
 
 /** What queries and keys go through before their product. */
@@ -111,6 +113,7 @@ export class MultiHeadAttention extends Module {
    * The same for the places from `position` on, given the cache of those before.
    *
    * @param position `i32` scalar
+   * @param options.mask where some are padding
    * @param options.visible places of the cache that may be looked at, from its start: all by default. To be known to be
    * enough, so that the rest need not be read.
    */
@@ -118,7 +121,7 @@ export class MultiHeadAttention extends Module {
     x: AnyTensor,
     cache: KeyValueCache,
     position: AnyTensor,
-    { turn = unturned, visible = cache.key.shape[1] }: CachedOptions = {},
+    { turn = unturned, visible = cache.key.shape[1], mask: given }: CachedOptions = {},
   ): { output: AnyTensor; cache: KeyValueCache } {
     const [, length] = x.shape
     const places = add(iota([length]), position) as AnyTensor
@@ -127,7 +130,8 @@ export class MultiHeadAttention extends Module {
     const value = writeAt(cache.value, places, this.split(this.value, x))
     const columns = iota([length, visible], 1) as AnyTensor
     const seen = lessEqual(columns, reshape(places, [length, 1])) as Tensor<Shape, 'bool'>
-    const mask = reshape(seen, [1, 1, length, visible]) as Tensor<Shape, 'bool'>
+    const before = reshape(seen, [1, 1, length, visible]) as AnyTensor
+    const mask = (given === undefined ? before : and(before, reshape(given as AnyTensor, [-1, 1, 1, visible]))) as Tensor<Shape, 'bool'> // prettier-ignore
     const mixed = attention(query, sliceDim(key, 1, 0, visible), sliceDim(value, 1, 0, visible), { mask })
     return { output: this.finish(mixed, x), cache: { key, value } }
   }

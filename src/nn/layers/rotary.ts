@@ -10,7 +10,7 @@ import { currentPlace } from '../../graph/location.js'
 import type { AnyTensor, Tensor } from '../../graph/tensor.js'
 import { constant } from '../../ops/creation.js'
 import { add, convert, cos, multiply, sin, subtract } from '../../ops/elementwise.js'
-import { concatenate, reshape, sliceDim } from '../../ops/movement.js'
+import { concatenate, expandDim, reshape, sliceDim } from '../../ops/movement.js'
 import { Module } from '../module.js'
 
 /** Llama 3.1's change of slow turns, for a context longer than the one first trained with. */
@@ -30,7 +30,7 @@ export interface RotaryOptions {
   readonly scaling?: RotaryScaling
 }
 
-/** Cosines and sines of places, f32 [T, D/2] each: computed once for all layers. */
+/** Cosines and sines of places, f32 [T, D/2] or [B, T, D/2] each: computed once for all layers. */
 export interface RotaryTable {
   readonly cosine: AnyTensor
   readonly sine: AnyTensor
@@ -61,19 +61,18 @@ export class RotaryEmbedding extends Module {
     })
   }
 
-  /** @param places i32 [T] */
+  /** @param places i32 [T], or [B, T] where each row has its own */
   table(places: Tensor<Shape, 'i32'>): RotaryTable {
-    const [length] = places.shape
     const numPairs = this.headWidth / 2
-    const steps = reshape(convert(places, 'f32') as AnyTensor, [length, 1])
+    const steps = expandDim(convert(places, 'f32') as AnyTensor, -1)
     const angles = multiply(steps, constant(this.frequencies, [1, numPairs]) as AnyTensor) as AnyTensor
     return { cosine: cos(angles), sine: sin(angles) }
   }
 
   /** @param x f32 [B, T, H, D] */
   forward(x: AnyTensor, { cosine, sine }: RotaryTable): AnyTensor {
-    const [length, numPairs] = cosine.shape
-    const [c, s] = [cosine, sine].map((values) => reshape(values, [1, length, 1, numPairs]) as AnyTensor)
+    const [length, numPairs] = cosine.shape.slice(-2)
+    const [c, s] = [cosine, sine].map((values) => reshape(values, [-1, length, 1, numPairs]) as AnyTensor)
     const first = sliceDim(x, 3, 0, numPairs)
     const second = sliceDim(x, 3, numPairs, 2 * numPairs)
     return concatenate(

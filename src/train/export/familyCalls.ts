@@ -13,9 +13,11 @@ import {
   type BERTInputs,
   type Module,
 } from '../../nn/index.js'
-import { concatenate, full, sum, transpose } from '../../ops/index.js'
+import { concatenate, full, notEqual, sum, transpose } from '../../ops/index.js'
 
 export type ModelCall = Pick<OnnxExport, 'inputs' | 'forward' | 'traceSizes'>
+
+type Indices = AnyTensor & Tensor<Shape, 'i32'>
 
 const text = ['batch', 'sequence'] as const
 
@@ -50,7 +52,8 @@ const headsFirst = [0, 2, 1, 3]
 
 /**
  * With the keys and values of all places before (none, for a prompt) and of all places after: whoever generates text gives them
- * back, so that a token costs one token's work. Texts of a batch have one length: there is no padding.
+ * back, so that a token costs one token's work. Of texts of several lengths, the shorter begin with padding: the mask is 0 there, and
+ * a token's position is its place in its own text.
  */
 function callOfGPT(model: GPT): ModelCall {
   const { layers, keyValueHeads, width, heads } = model.options
@@ -60,10 +63,15 @@ function callOfGPT(model: GPT): ModelCall {
     return { name: `past_key_values.${part}`, dtype: 'f32', shape }
   })
   return {
-    inputs: [{ name: 'input_ids', dtype: 'i32', shape: text }, ...past],
-    forward: (tokens, ...given) => {
+    inputs: [
+      { name: 'input_ids', dtype: 'i32', shape: text },
+      { name: 'attention_mask', dtype: 'i32', shape: ['batch', ['past_sequence', 'sequence']] },
+      { name: 'position_ids', dtype: 'i32', shape: text },
+      ...past,
+    ],
+    forward: (tokens, mask, places, ...given) => {
       const before = given.map((each) => transpose(each, headsFirst))
-      const { logits, grown } = afterPast(model, tokens, before)
+      const { logits, grown } = afterPast(model, { tokens, mask, places, before })
       const present = parts.map((part, index) => [`present.${part}`, transpose(grown[index], headsFirst)] as const)
       return { logits, ...Object.fromEntries(present) }
     },
@@ -71,12 +79,16 @@ function callOfGPT(model: GPT): ModelCall {
   }
 }
 
+interface PastCall {
+  readonly tokens: AnyTensor
+  readonly mask: AnyTensor
+  readonly places: AnyTensor
+  /** Keys and values of each layer. */
+  readonly before: readonly AnyTensor[]
+}
+
 /** By the model's own cache, which is made as long as it has to be: the places before, and room for the new ones. */
-function afterPast(
-  model: GPT,
-  tokens: AnyTensor,
-  before: readonly AnyTensor[],
-): { logits: AnyTensor; grown: AnyTensor[] } {
+function afterPast(model: GPT, { tokens, mask, places, before }: PastCall): { logits: AnyTensor; grown: AnyTensor[] } {
   const [batch, length] = tokens.shape
   const roomy = before.map((each) =>
     concatenate([each, full([batch, length, ...each.shape.slice(2)], 0) as AnyTensor], 1),
@@ -84,7 +96,10 @@ function afterPast(
   const caches = model.blocks.map((_, layer) => ({ key: roomy[2 * layer], value: roomy[2 * layer + 1] }))
   // Its number is known when the model runs: it is as many ones.
   const position = sum(full([before[0].shape[1]], 1, 'i32') as AnyTensor)
-  const { hidden, caches: grown } = model.hiddenCached(tokens as AnyTensor as Tensor<Shape, 'i32'>, caches, position)
+  const { hidden, caches: grown } = model.hiddenCached(tokens as Indices, caches, position, {
+    mask: notEqual(mask, 0) as AnyTensor as Tensor<Shape, 'bool'>,
+    places: places as Indices,
+  })
   return { logits: model.logits(hidden), grown: grown.flatMap(({ key, value }) => [key, value]) }
 }
 

@@ -6,19 +6,11 @@
  * The model's positions end at its context. A longer text goes on from its own last half, fed in again.
  */
 import { compileGraph } from '../../compile/index.js'
-import { invariant, TalwegError } from '../../core/errors.js'
-import {
-  formatType,
-  sameType,
-  tensorData,
-  tensorType,
-  type Shape,
-  type TensorData,
-  type TensorType,
-} from '../../core/shape.js'
+import { invariant } from '../../core/errors.js'
+import { tensorData, tensorType, type Shape, type TensorData } from '../../core/shape.js'
 import type { Engine, EngineBuffer, Executable } from '../../engine/engine.js'
 import { trace, type AnyTensor, type NamedType, type Tensor } from '../../graph/index.js'
-import { withParameters, type AnyParameter, type GPT } from '../../nn/index.js'
+import { parameterValue, withParameters, type AnyParameter, type GPT } from '../../nn/index.js'
 import { reshape } from '../../ops/index.js'
 import { chooseToken, type SamplingOptions } from './choose.js'
 
@@ -78,7 +70,7 @@ class CachedModel {
   static create(model: GPT, parameters: ReadonlyMap<string, TensorData>, engine: Engine): CachedModel {
     const buffers = new Map<string, EngineBuffer>()
     for (const [name, { type }] of model.namedParameters())
-      buffers.set(name, engine.allocate(type, checkedParameter(name, type, parameters)))
+      buffers.set(name, engine.allocate(type, parameterValue('sample', name, type, parameters)))
     for (const { name, type } of cacheTypes(model))
       buffers.set(name, engine.allocate(type, tensorData(type.dtype, type.shape)))
     return new CachedModel(model, engine, buffers)
@@ -123,17 +115,6 @@ class CachedModel {
     const graph = traceTokens(model, named, caches, length, visible)
     return engine.load(compileGraph(graph, engine, { state, outputs: ['logits'] }).program, buffers)
   }
-}
-
-function checkedParameter(name: string, type: TensorType, parameters: ReadonlyMap<string, TensorData>): TensorData {
-  const found = parameters.get(name)
-  if (found !== undefined && sameType(found, type)) return found
-  throw new TalwegError({
-    code: 'CHECKPOINT_MISMATCH',
-    operation: 'sample',
-    problem: `the model's ${name} is ${formatType(type)}; the checkpoint has ${found === undefined ? 'none' : formatType(found)}`,
-    hint: 'sample with the training file that the run was made with',
-  })
 }
 
 function cacheTypes(model: GPT): NamedType[] {

@@ -38,6 +38,12 @@ import { GPTBlock, makeNorm } from './block.js'
 import { gptConfigs } from './configs.js'
 import { resolveGPTOptions, type GPTOptions, type ResolvedGPTOptions } from './options.js'
 
+interface HiddenCachedOptions {
+  readonly visible?: number
+  readonly places?: Tensor<Shape, 'i32'>
+  readonly mask?: Tensor<Shape, 'bool'>
+}
+
 /** Standard deviation that tables of tokens and positions start with. */
 const tableSpread = 0.02
 
@@ -99,24 +105,29 @@ export class GPT extends Module {
     position: AnyTensor,
     visible?: number,
   ): { logits: Tensor<Shape, 'f32'>; caches: KeyValueCache[] } {
-    const { hidden, caches: grown } = this.hiddenCached(tokens, caches, position, visible)
+    const { hidden, caches: grown } = this.hiddenCached(tokens, caches, position, { visible })
     const last = reshape(sliceDim(hidden, 1, tokens.shape[1] - 1), [tokens.shape[0], this.options.width]) as AnyTensor
     return { logits: this.logits(last), caches: grown }
   }
 
-  /** The same, but of every token the vector f32 [B, T, width] that `logits` makes logits of. */
+  /**
+   * The same, but of every token the vector f32 [B, T, width] that `logits` makes logits of; and rows may be padded.
+   *
+   * @param options.places i32 [B, T]: the place of each token in its text, where that is not its place in the caches
+   * @param options.mask bool [B, visible]: false at places of the caches that are padding
+   */
   hiddenCached(
     tokens: Tensor<Shape, 'i32'>,
     caches: readonly KeyValueCache[],
     position: AnyTensor,
-    visible?: number,
+    { visible, mask, places: given }: HiddenCachedOptions = {},
   ): { hidden: AnyTensor; caches: KeyValueCache[] } {
-    const places = add(iota([tokens.shape[1]]), position) as AnyTensor as Tensor<Shape, 'i32'>
+    const places = given ?? (add(iota([tokens.shape[1]]), position) as AnyTensor as Tensor<Shape, 'i32'>)
     const turn = this.turnAt(places)
     let x: AnyTensor = this.embed(tokens, places)
     const grown: KeyValueCache[] = []
     for (const [index, block] of this.blocks.entries()) {
-      const { output, cache } = block.forwardCached(x, caches[index], position, { turn, visible })
+      const { output, cache } = block.forwardCached(x, caches[index], position, { turn, visible, mask })
       x = output
       grown.push(cache)
     }
