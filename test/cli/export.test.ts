@@ -6,10 +6,14 @@ import { test } from 'node:test'
 import * as ort from 'onnxruntime-web'
 import { compileGraph } from '../../src/compile/index.js'
 import { tensorData, type Shape, type TensorData } from '../../src/core/shape.js'
+import { restoreTextCodec } from '../../src/data/index.js'
+import type { JsonValue } from '../../src/data/source.js'
+import { CharacterCodec } from '../../src/data/text/codec.js'
 import { loadPretrained } from '../../src/exchange/pretrained/index.js'
 import { readSafetensors } from '../../src/exchange/safetensors/index.js'
 import { trace, type AnyTensor, type Tensor } from '../../src/graph/index.js'
 import * as nn from '../../src/nn/index.js'
+import { writeTokenizer } from '../../src/train/export/index.js'
 import { reference } from '../engines/support/engines.js'
 import { linesOf, talweg, temporaryFolder, tinyTraining, writeFiles } from './support/talweg.js'
 
@@ -70,13 +74,46 @@ test('--to hugging-face: what is loaded again has the bits of the newest checkpo
   const finished = await talweg(project, 'export', 'text', '--to', 'hugging-face', '--output', 'out/gpt', '--json')
   assert.equal(finished.code, 0, finished.stderr)
   const [{ files, step, numParameters }] = linesOf(finished)
-  assert.deepEqual(files, ['config.json', 'model.safetensors'])
+  assert.deepEqual(files, ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'])
   assert.equal(step, 5)
   const model = await loadPretrained(path.join(project, 'out/gpt'), nn.GPT)
   assert.equal(model.numParameters, numParameters)
   for (const [name, tensor] of await weightsOf('text'))
     assert.deepEqual(model.namedParameters().get(name)?.loaded, tensor, name)
 })
+
+test('with it goes a tokenizer of its characters, which Hugging Face’s library reads', async () => {
+  const { tokenizer, config } = readTokenizer(path.join(project, 'out/gpt'))
+  assert.deepEqual(config, { tokenizer_class: 'PreTrainedTokenizerFast' })
+  const theirs = await restoreTextCodec({ kind: 'tokenizer', tokenizer })
+  const ours = new CharacterCodec([...new Set('the whale and the sea. ')].toSorted().join(''))
+  const text = 'whales  the.sea and . a'
+  assert.deepEqual(theirs.encode(text), ours.encode(text))
+  assert.equal(theirs.decode(ours.encode(text)), text)
+})
+
+test('a tokenizer that was given goes with it as it was, and its marks are said to be what they are', async () => {
+  const wordPiece = JSON.parse(readFileSync(path.join(import.meta.dirname, '../data/fixtures/wordpiece.json'), 'utf8')) as JsonValue // prettier-ignore
+  const folder = path.join(root, 'tokenizer')
+  mkdirSync(folder)
+  await writeTokenizer({ kind: 'texts', codec: { kind: 'tokenizer', tokenizer: wordPiece } }, folder)
+  const { tokenizer, config } = readTokenizer(folder)
+  assert.deepEqual(tokenizer, wordPiece)
+  assert.deepEqual(config, {
+    tokenizer_class: 'PreTrainedTokenizerFast',
+    pad_token: '[PAD]',
+    unk_token: '[UNK]',
+    cls_token: '[CLS]',
+    sep_token: '[SEP]',
+    mask_token: '[MASK]',
+  })
+  assert.deepEqual(await writeTokenizer({ kind: 'images' }, folder), [])
+})
+
+function readTokenizer(folder: string): { tokenizer: JsonValue; config: JsonValue } {
+  const read = (name: string): JsonValue => JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as JsonValue
+  return { tokenizer: read('tokenizer.json'), config: read('tokenizer_config.json') }
+}
 
 test('--to onnx: a GPT gives the logits of the checkpoint, at any batch size and length', async () => {
   const finished = await talweg(project, 'export', 'runs/text', '--to', 'onnx')
