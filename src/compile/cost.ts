@@ -69,8 +69,8 @@ const flopsRules: { readonly [O in InstructionOperation]: FlopsRule<O> } = {
   optimizationBarrier: none,
   composite: (_inputs, _outputs, call, body) => compositeFlops(call, body),
   /** One sum for each element and each other worker, shared among them. */
-  allReduce: ([operand], _, { size }) =>
-    isFloat(operand.dtype) ? (numElements(operand.shape) * (size - 1)) / size : 0,
+  allReduce: (operands, _, { size }) =>
+    operands.reduce((sum, { dtype, shape }) => sum + (isFloat(dtype) ? numElements(shape) * (size - 1) : 0), 0) / size,
   allGather: none,
   reduceScatter: ([operand], _, { size }) =>
     isFloat(operand.dtype) ? (numElements(operand.shape) * (size - 1)) / size : 0,

@@ -264,7 +264,11 @@ export interface OperationAttributes {
   composite: CompositeCall
 
   // Exchange between workers; identity on one worker.
-  allReduce: CollectiveAttributes & { readonly kind: ReductionKind }
+  /**
+   * Any number of operands of one element type, each combined with the other workers'. `shards` leaves of the tree of
+   * `core/shardTree.ts` fix the order of the sum; one for each worker where it isn't given.
+   */
+  allReduce: CollectiveAttributes & { readonly kind: ReductionKind; readonly shards?: number }
   allGather: CollectiveAttributes & { readonly dim: number }
   reduceScatter: CollectiveAttributes & { readonly kind: ReductionKind; readonly dim: number }
   collectivePermute: CollectiveAttributes & { readonly pairs: readonly (readonly [source: number, target: number])[] }

@@ -141,11 +141,16 @@ export const printingRules: { readonly [O in PrintedOperation]: PrintingRule<O> 
     )
   },
 
-  allReduce: (node, [operand], { emit, groupsAlong }) => {
+  allReduce: (node, operands, { emit, groupsAlong }) => {
     const { axis, kind } = node.attributes
     const groups = `replica_groups = ${printRows(groupsAlong(axis))}`
+    const results =
+      operands.length === 1
+        ? signature(node)
+        : `(${printTypes(inputTypes(node))}) -> (${printTypes(outputTypes(node))})`
     return emit(
-      `"stablehlo.all_reduce"(${operand}) <{${groups}}> (${region(kind, node.inputs[0].type.dtype)}) : ${signature(node)}`,
+      `"stablehlo.all_reduce"(${operands.join(', ')}) <{${groups}}> (${region(kind, node.inputs[0].type.dtype)}) : ${results}`,
+      node.outputs.length,
     )
   },
   allGather: (node, [operand], { emit, groupsAlong }) => {

@@ -28,7 +28,7 @@ const rules: Rules<InstructionOperation> = {
     invariant(body !== undefined, 'a composite comes with its body')
     return lowerBody(body, operands, scope)
   },
-  allReduce: alone,
+  allReduce: (operands) => operands,
   allGather: alone,
   reduceScatter: alone,
   collectivePermute: alone,

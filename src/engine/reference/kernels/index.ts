@@ -12,8 +12,8 @@ import { sourceKernels } from './sources.js'
 
 /** What one worker alone gives itself. */
 function alone(operation: Collective): Kernel<Collective> {
-  return ([operand], { axis, size }) => {
-    if (size === 1) return [operand.data]
+  return (operands, { axis, size }) => {
+    if (size === 1) return operands.map(({ data }) => data)
     throw new TalwegError({
       code: 'UNSUPPORTED_BY_ENGINE',
       operation,
