@@ -5,6 +5,7 @@
 #pragma once
 
 #include <oneapi/dnnl/dnnl.hpp>
+#include <string>
 
 namespace talweg::onednn {
 
@@ -17,6 +18,14 @@ template <class Primitive, class... Arguments>
 typename Primitive::primitive_desc makeDescription(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
                                                    const Arguments&... arguments) {
   return typename Primitive::primitive_desc(engine, arguments..., attributes);
+}
+
+// The first choice: the other code was compared with 2.x's only.
+template <class Primitive, class... Arguments>
+typename Primitive::primitive_desc makePackingDescription(const dnnl::engine& engine,
+                                                          const dnnl::primitive_attr& attributes,
+                                                          const Arguments&... arguments) {
+  return makeDescription<Primitive>(engine, attributes, arguments...);
 }
 
 // A backward primitive also takes the description of its forward one.
@@ -40,6 +49,20 @@ template <class Primitive, class... Arguments>
 typename Primitive::primitive_desc makeDescription(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
                                                    const Arguments&... arguments) {
   return typename Primitive::primitive_desc(typename Primitive::desc(arguments...), attributes, engine);
+}
+
+// The code of a product that packs its operands on the way, or the first choice where there is none.
+template <class Primitive, class... Arguments>
+typename Primitive::primitive_desc makePackingDescription(const dnnl::engine& engine,
+                                                          const dnnl::primitive_attr& attributes,
+                                                          const Arguments&... arguments) {
+  // It must live as long as other codes are asked for.
+  const typename Primitive::desc operation(arguments...);
+  typename Primitive::primitive_desc description(operation, attributes, engine);
+  do {
+    if (std::string(description.impl_info_str()).rfind("gemm:jit", 0) == 0) return description;
+  } while (description.next_impl());
+  return typename Primitive::primitive_desc(operation, attributes, engine);
 }
 
 template <class Primitive, class Forward, class... Arguments>
