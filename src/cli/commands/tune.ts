@@ -2,11 +2,14 @@
 import path from 'node:path'
 import { exitCodes } from '../../core/errors.js'
 import { defaultRunFolder } from '../../train/index.js'
+import { fit } from '../../train/fit/index.js'
 import { StopListener } from '../../train/stop.js'
-import { checkFolder, tune as runTune, type Outcome, type Sampler, type TuneObserver, type TuneResult } from '../../tune/index.js' // prettier-ignore
+import { checkFolder, gridValues, readSpace, tune as runTune, type Outcome, type Sampler, type TuneObserver, type TuneResult } from '../../tune/index.js' // prettier-ignore
 import { defineCommand } from '../command.js'
 import { gatherSettings, settingFlags, settingSources } from '../flagGroups.js'
 import { badFlag, defineFlags, spell, type FlagValues } from '../flags.js'
+import { fitOptionsOf, foldFlags, foldsOf, tableFlags } from '../fitFlags.js'
+import { FitView, reportFit } from '../fitReport.js'
 import { formatDuration, formatTable, shortPath, type Output } from '../output.js'
 
 const search = 'Search:'
@@ -92,6 +95,8 @@ const flags = defineFlags({
   },
   ...settingFlags,
   ...settingSources,
+  ...tableFlags,
+  ...foldFlags,
 })
 
 type Values = FlagValues<typeof flags>
@@ -99,14 +104,21 @@ type Values = FlagValues<typeof flags>
 export const tune = defineCommand({
   name: 'tune',
   describe: 'Search for the settings of a training that are best, its learning rate first of all',
-  args: [{ name: 'FILE', describe: 'A training file' }],
+  args: [{ name: 'FILE', describe: 'A training file, or a table as talweg fit takes it' }],
   flags,
   examples: [
     ['talweg tune examples/digits.ts --grid learningRate=1e-4:1e-1:log:8', 'Eight learning rates'],
     ['talweg tune examples/characters.ts --sobol --range learningRate=1e-4:1e-2:log --asha --trials 27', ''],
+    ['talweg tune houses.csv --target price --grid learningRate=1e-3:1:log:32', 'By 5-fold cross-validation'],
     ['talweg tune model.ts --random --trials 50 --seconds 3600 --json', 'What model.ts declares by tunable'],
   ],
   run: async ([file], values, output) => {
+    if (isTable(file)) return tuneTable(file, values, output)
+    const tableFlag = Object.keys({ ...tableFlags, ...foldFlags }).find(
+      (name) => values[name as keyof Values] !== undefined,
+    )
+    if (tableFlag !== undefined)
+      throw badFlag('tune', `${spell(tableFlag)} is of tables, and ${file} is a training file`)
     const { sampler, specs } = readSearch(values)
     const overrides = await gatherSettings(values, Object.keys(settingFlags), 'tune')
     const resume = values.resume === true
@@ -143,6 +155,34 @@ export const tune = defineCommand({
     }
   },
 })
+
+function isTable(file: string): boolean {
+  return /\.(csv|tsv|parquet|json|jsonl|ndjson)(\.gz)?$/i.test(file)
+}
+
+/** The learning rates of a grid, by cross-validation; all of them and all splits in one graph. */
+async function tuneTable(file: string, values: Values, output: Output): Promise<number> {
+  const folds = foldsOf('tune', values, 5)
+  const { grid = [] } = values
+  const other = (['range', 'random', 'sobol', 'asha', 'trials', 'samples', 'metric', 'run', 'resume', 'set', 'learningRate'] as const).find((name) => values[name] !== undefined) // prettier-ignore
+  if (other !== undefined) throw badFlag('tune', `${spell(other)} is of training files, and ${file} is a table`, 'use --grid learningRate=LOW:HIGH:log:COUNT') // prettier-ignore
+  const space = grid.length === 0 ? [] : readSpace(grid, new Map())
+  const wrong = space.find(({ name }) => name !== 'learningRate')
+  if (wrong !== undefined) throw badFlag('tune', `--grid has ${wrong.name}; of a table, learning rates are searched`, 'use --grid learningRate=LOW:HIGH:log:COUNT') // prettier-ignore
+  const learningRates = space.length === 0 ? undefined : gridValues(space[0]).map(Number)
+  const bad = learningRates?.find((rate) => !(rate > 0))
+  if (bad !== undefined) throw badFlag('tune', `a learning rate is ${bad}`, 'give numbers above 0')
+  const view = new FitView(output)
+  try {
+    const options = { ...fitOptionsOf('tune', values), method: 'gd', learningRate: 'auto' } as const
+    const result = await fit(file, { ...options, crossValidation: folds && { folds, learningRates } }, view)
+    view.close()
+    reportFit(result, undefined, output)
+    return view.request?.exitCode ?? exitCodes.done
+  } finally {
+    view.close()
+  }
+}
 
 /** How settings are chosen, and from what. */
 function readSearch({ grid, range, random, sobol, asha, reduction, trials }: Values): {

@@ -6,7 +6,9 @@ import { invariant, TalwegError } from '../../core/errors.js'
 import { table, toTableUnits, type MissingPolicy, type TableDesign, type TableSource } from '../../data/index.js'
 import type { Engine } from '../../engine/engine.js'
 import { openEngine, type EngineChoice } from '../engines.js'
-import { gradientDescent, type Descent } from './gradientDescent.js'
+import { crossValidate, type CrossValidation } from './crossValidation/crossValidate.js'
+import { allTargets, makeFolds, type FoldPlan } from './crossValidation/folds.js'
+import { fastRate, gradientDescent, type Descent } from './gradientDescent.js'
 import { chooseKind, type FitModel, type ModelKind } from './model.js'
 import { loadRows } from './rows.js'
 import { stochasticDescent } from './stochastic.js'
@@ -31,8 +33,18 @@ export interface FitOptions {
   readonly features?: readonly string[]
   readonly exclude?: readonly string[]
   readonly seed: number
+  readonly crossValidation?: CrossValidationOptions
   readonly engine: EngineChoice
   readonly threads?: number
+}
+
+/** Rows of a group, or of a fold's number, are told from each other by a column, or a file. */
+export type FoldChoice = Exclude<FoldPlan, { readonly kind: 'grouped' }> | { readonly kind: 'grouped'; readonly numSplits: number; readonly column: string } // prettier-ignore
+
+export interface CrossValidationOptions {
+  readonly folds: FoldChoice
+  /** What is compared; where not given, the rate given, or for `auto` those from what is fastest down to a hundredth of it. */
+  readonly learningRates?: readonly number[]
 }
 
 export interface FitObserver {
@@ -64,6 +76,8 @@ export interface FitResult {
   readonly steps: number
   readonly converged: boolean
   readonly learningRate: number
+  /** Where it was asked for; the fit itself is at its best rate. */
+  readonly crossValidation?: CrossValidation
   readonly seconds: number
 }
 
@@ -86,7 +100,10 @@ export async function fit(file: string, options: FitOptions, observer: FitObserv
     const kind = chooseKind(design, options.model)
     checkClasses(file, kind, design)
     const model = modelOf(source, kind, options, engine)
-    const descent = await (method === 'gd' ? descend : descendStochastically)(model, source, engine, options, observer)
+    const descent =
+      method === 'gd'
+        ? await descend(file, model, source, engine, options, observer)
+        : await descendStochastically(model, source, engine, options, observer)
     const { weights, intercept, loss, ...rest } = descent
     const own = toTableUnits(design, weights, intercept)
     const scale = design.target.task === 'regression' ? design.target.scale : 1
@@ -113,21 +130,47 @@ export async function fit(file: string, options: FitOptions, observer: FitObserv
 
 /** Rows that the engine will hold are not held here as well. */
 function openTable(file: string, options: FitOptions, engine: Engine): Promise<TableSource> {
-  const { target, missing, missingValues, categorical, features, exclude, standardize, intercept, model, method } =
-    options
+  const { target, features, exclude = [], standardize, intercept, model, method, crossValidation } = options
+  // What tells groups apart is no feature, unless it is named as one.
+  const { folds } = crossValidation ?? {}
+  const left = folds?.kind === 'grouped' && features === undefined ? [...exclude, folds.column] : exclude
   return table(file, {
+    ...readingOf(options),
     target,
-    missing,
-    missingValues,
-    categorical,
     features,
-    exclude,
+    exclude: left.length > 0 ? left : undefined,
     standardize,
     intercept,
     standardizeTarget: standardize,
     task: model === undefined ? 'auto' : model === 'linear' ? 'regression' : 'classification',
     ...(method === 'gd' || engine.composites.has('linearDescent') ? { maxBytesInMemory: maxBytesOnHost } : {}),
   })
+}
+
+function readingOf({
+  missing,
+  missingValues,
+  categorical,
+}: FitOptions): Pick<FitOptions, 'missing' | 'missingValues' | 'categorical'> {
+  return { missing, missingValues, categorical }
+}
+
+/** The groups of the rows that are trained on, as numbers: the table is read with them as its classes. */
+async function groupsOf(
+  file: string,
+  column: string,
+  source: TableSource,
+  options: FitOptions,
+): Promise<ArrayLike<number>> {
+  const { inputs, target } = source.design
+  const features = [...inputs.map(({ name }) => name), target.name].filter((name) => name !== column)
+  const groups = await table(file, { ...readingOf(options), target: column, features, task: 'classification' })
+  try {
+    invariant(groups.numSamples === source.numSamples, 'both readings leave out the same rows')
+    return allTargets(groups)
+  } finally {
+    await groups.close()
+  }
 }
 
 function checkClasses(file: string, kind: ModelKind, { target }: TableDesign): void {
@@ -156,16 +199,38 @@ function modelOf(source: TableSource, kind: ModelKind, { intercept }: FitOptions
 }
 
 async function descend(
+  file: string,
   model: FitModel,
   source: TableSource,
   engine: Engine,
   options: FitOptions,
   observer: FitObserver,
-): Promise<Descent> {
+): Promise<Descent & { readonly crossValidation?: CrossValidation }> {
   const rows = await loadRows(source, model, engine)
-  const { steps = defaultGradientSteps, tolerance = 1e-10, learningRate } = options
+  const { steps = defaultGradientSteps, tolerance = 1e-10, learningRate, crossValidation: wanted } = options
+  const limits = { steps, tolerance, ...callbacks(observer) }
+  if (wanted === undefined) {
+    observer.started(steps)
+    return gradientDescent(model, rows, engine, { learningRate, ...limits })
+  }
+  const { folds: choice } = wanted
+  const plan =
+    choice.kind === 'grouped' ? { ...choice, groups: await groupsOf(file, choice.column, source, options) } : choice
+  const folds = await makeFolds(plan, source, options.seed)
+  const rates =
+    wanted.learningRates ??
+    (learningRate === 'auto' ? slowerRates(await fastRate(model, rows, engine)) : [learningRate])
+  const { target } = source.design
+  const scale = target.task === 'regression' ? target.scale : 1
+  const crossValidation = await crossValidate({ model, rows, folds, rates, engine }, limits, scale)
   observer.started(steps)
-  return gradientDescent(model, rows, engine, { steps, tolerance, learningRate, ...callbacks(observer) })
+  const descent = await gradientDescent(model, rows, engine, { learningRate: crossValidation.best, ...limits })
+  return { ...descent, crossValidation }
+}
+
+/** A rate and the halves of it, down to a hundredth. */
+function slowerRates(rate: number): number[] {
+  return Array.from({ length: 8 }, (_, index) => rate / 2 ** index)
 }
 
 async function descendStochastically(
@@ -175,7 +240,15 @@ async function descendStochastically(
   options: FitOptions,
   observer: FitObserver,
 ): Promise<Descent> {
-  const { batchSize = 1, tolerance = 1e-6, seed, learningRate } = options
+  const { batchSize = 1, tolerance = 1e-6, seed, learningRate, crossValidation } = options
+  if (crossValidation !== undefined) {
+    throw new TalwegError({
+      code: 'INVALID_SETTING',
+      operation: 'fit',
+      problem: 'rates are cross-validated by --method gd, and --method is sgd',
+      hint: 'leave out --method sgd, or give a --learning-rate',
+    })
+  }
   const { numSamples } = source
   if (batchSize > numSamples) {
     throw new TalwegError({

@@ -214,7 +214,7 @@ function roundedDown(value: number): number {
  * 2 / (λmax + λmin) converges fastest on a quadratic; with λmin near 0 that would be on the edge of stability, so a tenth
  * of the way is left. Source: Nesterov, "Introductory Lectures on Convex Optimization", theorem 2.1.15.
  */
-async function fastRate(model: FitModel, rows: ResidentRows, engine: Engine): Promise<number> {
+export async function fastRate(model: FitModel, rows: ResidentRows, engine: Engine): Promise<number> {
   const { largest, smallest } = await findSpectrum(model, rows, engine, 1e-2)
   if (!(largest > 0)) return 1
   return Math.min(2 / (largest + smallest), 1.8 / largest) / curvature[model.kind]
