@@ -52,6 +52,13 @@ export const tableFlags = defineFlags({
     defaultText: 'true',
     group: data,
   },
+  tolerance: {
+    kind: 'number',
+    least: 0,
+    describe: "done when the gradient's norm or the objective's change is below",
+    defaultText: '1e-10 for gd, 1e-6 an epoch for sgd',
+    group: training,
+  },
 })
 
 const held = 'Cross-validation:'
@@ -110,13 +117,6 @@ export const fitFlags = defineFlags({
     group: training,
   },
   batchSize: { kind: 'integer', least: 1, describe: 'rows a step, for sgd', defaultText: '1', group: training },
-  tolerance: {
-    kind: 'number',
-    least: 0,
-    describe: "done when the gradient's norm or the objective's change is below",
-    defaultText: '1e-10 for gd, 1e-6 an epoch for sgd',
-    group: training,
-  },
   seed: { kind: 'integer', least: 0, describe: 'the order of rows follows from it', defaultText: '0', group: training },
   save: { kind: 'text', value: 'FILE', describe: 'write the model to a file, for talweg predict', group: training },
   workers: {
@@ -132,7 +132,6 @@ export const fitFlags = defineFlags({
 type TableValues = FlagValues<typeof tableFlags & typeof foldFlags & typeof engineFlags> & {
   readonly steps: number | undefined
   readonly seed: number | undefined
-  readonly tolerance?: number
 }
 
 /** What both commands say of a fit. */
