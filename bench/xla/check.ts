@@ -14,7 +14,7 @@ import { parameterName, printGraph, type Graph } from '../../src/graph/index.js'
 import type { Case } from './cases/case.js'
 import { operationCases } from './cases/index.js'
 import { expectedExchange } from './collectives.js'
-import { compositeCases } from './cases/composites.js'
+import { compositeCases, type PrintedComposite } from './cases/composites.js'
 import { errorOf } from './compare.js'
 import { XlaMachine } from './machine.js'
 import { stepCases } from './steps.js'
@@ -83,7 +83,7 @@ function containsComposite(graph: Graph, name: CompositeName): boolean {
   return graph.nodes.some((node) => node.operation === 'composite' && (node.attributes as CompositeCall).name === name)
 }
 
-function compositeCasesOf(name: CompositeName): Case[] {
+function compositeCasesOf(name: PrintedComposite): Case[] {
   const cases = compositeCases[name]()
   const without = cases.find(({ graph }) => !containsComposite(graph, name) && !/derivative/.test(graph.name))
   if (without !== undefined) {
@@ -102,7 +102,7 @@ async function main(words: readonly string[]): Promise<number> {
       name,
       operationCases[name],
     ]),
-    ...(Object.keys(compositeCases) as CompositeName[]).map((name): [string, () => Case[]] => [
+    ...(Object.keys(compositeCases) as PrintedComposite[]).map((name): [string, () => Case[]] => [
       name,
       () => compositeCasesOf(name),
     ]),

@@ -4,7 +4,9 @@
 // externals, the engine) is held by a reference until its promise is settled.
 #include <napi.h>
 
+#include "addon/communicator.h"
 #include "addon/convert.h"
+#include "addon/promises.h"
 #include "core/wire.h"
 #include "engine/engine.h"
 #include "engine/peaks.h"
@@ -14,24 +16,6 @@ namespace {
 
 using Buffer = std::shared_ptr<Memory>;
 using Loaded = std::shared_ptr<Executable>;
-
-// Runs on Node's thread once the engine's is done: settles the promise.
-using Settle = std::function<void(Napi::Env)>;
-
-struct Span {
-  char* data;
-  std::size_t sizeBytes;
-};
-
-Span spanOf(const Napi::Value& value) {
-  const auto array = value.As<Napi::TypedArray>();
-  return {static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
-}
-
-ByteSpan bytesOf(const Napi::Value& value) {
-  const Span span = spanOf(value);
-  return {reinterpret_cast<const std::uint8_t*>(span.data), span.sizeBytes};
-}
 
 Data dataOf(const Napi::Value& bytes, const Napi::Value& beside) {
   const auto given = beside.As<Napi::Array>();
@@ -51,11 +35,6 @@ Pointer pointerOf(const Napi::Value& value) {
   return *value.As<Napi::External<Pointer>>().Data();
 }
 
-void settleOnNode(Napi::Env env, Napi::Function, std::nullptr_t*, Settle* settle) {
-  const std::unique_ptr<Settle> owned(settle);
-  if (env != nullptr) (*owned)(env);
-}
-
 class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -68,14 +47,12 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
          InstanceMethod("release", &EngineWrap::release), InstanceMethod("measurePeaks", &EngineWrap::measurePeaks)});
   }
 
-  // (threads, target)
-  explicit EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
+  // (threads, target, communicator or undefined)
+  explicit EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info), promises_(info.Env()) {
     guarded(info.Env(), [&] {
-      engine_ =
-          std::make_shared<Engine>(info[0].As<Napi::Number>().Int32Value(), info[1].As<Napi::String>().Utf8Value());
+      engine_ = std::make_shared<Engine>(info[0].As<Napi::Number>().Int32Value(),
+                                         info[1].As<Napi::String>().Utf8Value(), communicatorOf(info[2]));
     });
-    finished_ = Finished::New(info.Env(), "talweg", 0, 1);
-    finished_.Unref(info.Env());
     hook_ = info.Env().AddCleanupHook(std::function<void()>([this] { close(); }));
     isClosed_ = false;
   }
@@ -87,9 +64,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   }
 
  private:
-  using Finished = Napi::TypedThreadSafeFunction<std::nullptr_t, Settle, settleOnNode>;
-  using Work = std::function<std::function<Napi::Value(Napi::Env)>()>;
-
+  using Work = std::function<Result()>;
   using Hook = decltype(std::declval<Napi::Env>().AddCleanupHook(std::declval<std::function<void()>>()));
 
   // Nobody holds the engine any more, or Node is going down, perhaps in the middle of a run: the thread ends before
@@ -98,45 +73,22 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void close() {
     isClosed_ = true;
     engine_->stop();
-    finished_.Abort();
+    promises_.close();
   }
 
-  // Does `work` on the engine's thread, then what it returns on Node's, for the promise's value. `held` are the
-  // arguments, kept alive as long.
+  // Does `work` on the engine's thread, then what it returns on Node's, for the promise's value.
   Napi::Value promise(const Napi::CallbackInfo& info, Work work) {
-    const Napi::Env env = info.Env();
-    auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
-    auto held = std::make_shared<Napi::ObjectReference>(hold(info));
-    if (numPending_++ == 0) finished_.Ref(env);
-    const auto settle = [this, deferred, held](Napi::Env onEnv, const std::function<Napi::Value(Napi::Env)>& result) {
-      if (--numPending_ == 0) finished_.Unref(onEnv);
-      try {
-        deferred->Resolve(result(onEnv));
-      } catch (const Napi::Error& error) {
-        deferred->Reject(error.Value());
-      }
-      held->Reset();
-    };
-    engine_->post([this, settle, work = std::move(work)] {
-      std::function<Napi::Value(Napi::Env)> result;
-      try {
-        result = work();
-      } catch (...) {
-        result = [error = std::current_exception()](Napi::Env onEnv) -> Napi::Value {
-          return guarded(onEnv, [&]() -> Napi::Value { std::rethrow_exception(error); });
-        };
-      }
-      auto* call = new Settle([settle, result](Napi::Env onEnv) { settle(onEnv, result); });
-      if (finished_.BlockingCall(call) != napi_ok) delete call;  // Node is going down
+    return promises_.make(info, [&](Promises::Settle settle) {
+      engine_->post([settle = std::move(settle), work = std::move(work)] {
+        Result result;
+        try {
+          result = work();
+        } catch (...) {
+          result = failure(std::current_exception());
+        }
+        settle(std::move(result));
+      });
     });
-    return deferred->Promise();
-  }
-
-  Napi::ObjectReference hold(const Napi::CallbackInfo& info) {
-    Napi::Array held = Napi::Array::New(info.Env(), info.Length() + 1);
-    for (std::uint32_t i = 0; i < info.Length(); ++i) held.Set(i, info[i]);
-    held.Set(static_cast<std::uint32_t>(info.Length()), info.This());
-    return Napi::Persistent(held.As<Napi::Object>());
   }
 
   // () -> { target, threads, onednn }
@@ -284,14 +236,14 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   }
 
   std::shared_ptr<Engine> engine_;
-  Finished finished_;
+  Promises promises_;
   Hook hook_;
   bool isClosed_ = true;  // until it is whole
-  int numPending_ = 0;    // Node's thread only
 };
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Engine", EngineWrap::define(env));
+  defineCommunicator(env, exports);
   return exports;
 }
 

@@ -4,8 +4,17 @@
 #include <napi.h>
 
 #include "core/error.h"
+#include "core/wire.h"
 
 namespace talweg::addon {
+
+// The memory of a typed array.
+struct Span {
+  char* data;
+  std::size_t sizeBytes;
+};
+Span spanOf(const Napi::Value& value);
+ByteSpan bytesOf(const Napi::Value& value);
 
 // A JavaScript error with the engine's code.
 Napi::Error toError(Napi::Env env, const std::string& code, const std::string& message);

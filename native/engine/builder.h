@@ -11,6 +11,7 @@
 
 #include "core/scratch.h"
 #include "core/view.h"
+#include "engine/peers.h"
 #include "engine/program.h"
 #include "kernels/kernel_table.h"
 #include "onednn/session.h"
@@ -29,8 +30,11 @@ struct Step {
 
 class Builder {
  public:
-  Builder(const kernels::KernelTable& kernels, const onednn::Session& session, Scratch& scratch, int numThreads)
-      : kernels(kernels), session(session), scratch(scratch), numThreads(numThreads) {}
+  // `exchanges`: what goes on between workers in a program; none where the tasks are never run, only their scratch
+  // memory is wanted.
+  Builder(const kernels::KernelTable& kernels, const onednn::Session& session, Scratch& scratch, int numThreads,
+          Exchanges* exchanges)
+      : kernels(kernels), session(session), scratch(scratch), numThreads(numThreads), exchanges(exchanges) {}
 
   // Appends the step's tasks. Throws EngineError where no rule and no decomposition takes it.
   void build(const Step& step);
@@ -54,6 +58,7 @@ class Builder {
   const onednn::Session& session;
   Scratch& scratch;
   const int numThreads;
+  Exchanges* const exchanges;
 
  private:
   std::vector<Task> tasks_;

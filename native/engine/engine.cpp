@@ -26,7 +26,8 @@ const kernels::KernelTable& kernelsFor(const std::string& target) {
 
 }  // namespace
 
-Engine::Engine(int numThreads, const std::string& target) : kernels_(kernelsFor(target)), numThreads_(numThreads) {
+Engine::Engine(int numThreads, const std::string& target, std::shared_ptr<mpi::Communicator> communicator)
+    : kernels_(kernelsFor(target)), numThreads_(numThreads), peers_{std::move(communicator), isStopped_} {
   thread_ = std::thread([this] { work(); });
   try {
     postAndWait([this] { session_ = std::make_unique<onednn::Session>(); });
@@ -65,6 +66,7 @@ void Engine::stop() {
     isStopped_ = true;
   }
   isPosted_.notify_one();
+  if (peers_.communicator) peers_.communicator->wake();
   if (thread_.joinable()) thread_.join();
 }
 

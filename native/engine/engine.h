@@ -17,7 +17,8 @@ namespace talweg {
 class Engine {
  public:
   // `target`: a kernel target to be held to (tests), or empty for the best that this processor has.
-  Engine(int numThreads, const std::string& target);
+  // `communicator`: the other workers, or none.
+  Engine(int numThreads, const std::string& target, std::shared_ptr<mpi::Communicator> communicator);
   ~Engine();
 
   // Work is done in the order in which it is posted. It must not throw.
@@ -28,7 +29,7 @@ class Engine {
   void stop();
 
   // On the engine's thread only.
-  Machine machine() const { return {kernels_, *session_, numThreads_}; }
+  Machine machine() const { return {kernels_, *session_, numThreads_, peers_.communicator ? &peers_ : nullptr}; }
   const std::atomic<bool>& isStopped() const { return isStopped_; }
 
   const char* target() const { return kernels_.target; }
@@ -44,6 +45,7 @@ class Engine {
   std::condition_variable isPosted_;
   std::deque<std::function<void()>> queue_;
   std::atomic<bool> isStopped_{false};
+  const Peers peers_;
   std::thread thread_;
 };
 

@@ -48,14 +48,17 @@ std::size_t measureScratch(const Machine& machine, const Instruction& instructio
                            const std::vector<View>& outputs) {
   Scratch scratch(nullptr);
   withLabel(instruction.label, instruction.name(), [&] {
-    Builder builder(machine.kernels, machine.session, scratch, machine.numThreads);
+    Builder builder(machine.kernels, machine.session, scratch, machine.numThreads, nullptr);
     builder.build({instruction.name(), instruction.attributes, inputs, outputs, instruction.body.get()});
   });
   return scratch.peakBytes();
 }
 
 Executable::Executable(const Machine& machine, Program program, std::vector<std::shared_ptr<Memory>> state)
-    : program_(std::move(program)), state_(std::move(state)), arena_(program_.arenaSizeBytes) {
+    : program_(std::move(program)),
+      state_(std::move(state)),
+      arena_(program_.arenaSizeBytes),
+      exchanges_{machine.peers, {}} {
   placeBuffers();
   for (const Instruction& instruction : program_.instructions) buildInstruction(machine, instruction);
   planState();
@@ -114,7 +117,7 @@ void Executable::buildInstruction(const Machine& machine, const Instruction& ins
     char* base = scratchFor(instruction, &capacityBytes);
     while (true) {
       Scratch scratch(base);
-      Builder builder(machine.kernels, machine.session, scratch, machine.numThreads);
+      Builder builder(machine.kernels, machine.session, scratch, machine.numThreads, &exchanges_);
       builder.build(step);
       if (scratch.peakBytes() <= capacityBytes) {
         tasks_.push_back(builder.takeTasks());
@@ -158,16 +161,21 @@ void Executable::copyInputs(const std::vector<const char*>& inputs, std::int64_t
   }
 }
 
+void Executable::runInstruction(std::size_t index) const {
+  const Instruction& instruction = program_.instructions[index];
+  withLabel(instruction.label, instruction.name(), [&] {
+    for (const Task& task : tasks_[index]) task();
+  });
+}
+
 void Executable::runInstructions() const {
-  for (const auto& tasks : tasks_) {
-    for (const Task& task : tasks) task();
-  }
+  for (std::size_t index = 0; index < tasks_.size(); ++index) runInstruction(index);
 }
 
 void Executable::runInstructions(Timeline& timeline) const {
   timeline.mark();
-  for (const auto& tasks : tasks_) {
-    for (const Task& task : tasks) task();
+  for (std::size_t index = 0; index < tasks_.size(); ++index) {
+    runInstruction(index);
     timeline.mark();
   }
 }
@@ -219,7 +227,7 @@ std::optional<NonFinite> Executable::findNonFinite(const std::vector<const char*
   }
   for (std::size_t i = 0; i < tasks_.size() && !finding; ++i) {
     const Instruction& instruction = program_.instructions[i];
-    for (const Task& task : tasks_[i]) task();
+    runInstruction(i);
     for (int output : instruction.outputs) {
       if (!finding) finding = checkValue(output, instruction.label, instruction.operation);
     }

@@ -19,6 +19,7 @@ struct Machine {
   const kernels::KernelTable& kernels;
   const onednn::Session& session;
   int numThreads;
+  const Peers* peers;  // none where there is one worker
 };
 
 // One instruction outside any program, to learn what scratch memory it wants.
@@ -54,6 +55,7 @@ class Executable {
   View viewOf(int value) const;
   char* scratchFor(const Instruction& instruction, std::size_t* capacityBytes);
   void copyInputs(const std::vector<const char*>& inputs, std::int64_t step);
+  void runInstruction(std::size_t index) const;
   void runInstructions() const;
   void runInstructions(Timeline& timeline) const;
   void copyResults(const std::vector<char*>& outputs, std::int64_t step) const;
@@ -70,6 +72,7 @@ class Executable {
   Memory arena_;
   std::vector<std::unique_ptr<Memory>> owned_;  // input and output buffers, scratch memory that wasn't planned
   Memory* unplannedScratch_ = nullptr;
+  Exchanges exchanges_;
   std::vector<char*> buffers_;
   std::vector<std::vector<Task>> tasks_;  // by instruction
   std::vector<Copy> stateCopies_;

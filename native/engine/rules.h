@@ -21,7 +21,14 @@ bool slice(Builder& builder, const Step& step);
 bool concatenate(Builder& builder, const Step& step);
 bool pad(Builder& builder, const Step& step);
 bool reverse(Builder& builder, const Step& step);
-bool collective(Builder& builder, const Step& step);
+
+// exchange.cpp
+bool allReduce(Builder& builder, const Step& step);
+bool allReduceStart(Builder& builder, const Step& step);
+bool allReduceDone(Builder& builder, const Step& step);
+bool reduceScatter(Builder& builder, const Step& step);
+bool allGather(Builder& builder, const Step& step);
+bool collectivePermute(Builder& builder, const Step& step);
 
 // indexing.cpp
 bool gather(Builder& builder, const Step& step);

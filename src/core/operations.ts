@@ -169,6 +169,13 @@ export interface CompositeAttributes {
    * -> (weights [F, 1], intercept [1], losses [K]). Without `intercept` it stays as it is.
    */
   linearDescent: { readonly model: LinearModelKind; readonly intercept: boolean }
+  /**
+   * `allReduce` that is begun here and waited for by `allReduceDone`; made by a pass for engines of `asynchronousExchange`.
+   * Its results lie in its operands' memory, which nobody touches until then.
+   */
+  allReduceStart: AllReduceAttributes
+  /** (results of `allReduceStart`) -> the same, once they are there. */
+  allReduceDone: CollectiveAttributes
 }
 
 export type CompositeName = keyof CompositeAttributes
@@ -183,6 +190,12 @@ export interface CollectiveAttributes {
   readonly axis: string
   /** Number of workers along that axis. */
   readonly size: number
+}
+
+export interface AllReduceAttributes extends CollectiveAttributes {
+  readonly kind: ReductionKind
+  /** Leaves of the tree of `core/shardTree.ts`, which fixes the order of the sum; one for each worker by default. */
+  readonly shards?: number
 }
 
 export interface OperationAttributes {
@@ -264,13 +277,11 @@ export interface OperationAttributes {
   composite: CompositeCall
 
   // Exchange between workers; identity on one worker.
-  /**
-   * Any number of operands of one element type, each combined with the other workers'. `shards` leaves of the tree of
-   * `core/shardTree.ts` fix the order of the sum; one for each worker where it isn't given.
-   */
-  allReduce: CollectiveAttributes & { readonly kind: ReductionKind; readonly shards?: number }
+  /** Any number of operands of one element type, each combined with the other workers'. */
+  allReduce: AllReduceAttributes
   allGather: CollectiveAttributes & { readonly dim: number }
-  reduceScatter: CollectiveAttributes & { readonly kind: ReductionKind; readonly dim: number }
+  /** `shards` as for `allReduce`. */
+  reduceScatter: CollectiveAttributes & { readonly kind: ReductionKind; readonly dim: number; readonly shards?: number }
   collectivePermute: CollectiveAttributes & { readonly pairs: readonly (readonly [source: number, target: number])[] }
 }
 

@@ -2,6 +2,7 @@
  * The one interface behind which every engine stands. The test suite in `test/engines` runs over each of them.
  */
 import type { DType } from '../core/dtype.js'
+import type { Communicator } from './communicator.js'
 import type { CompositeName } from '../core/operations.js'
 import type { TensorData, TensorType } from '../core/shape.js'
 import type { Instruction, InstructionOperation, Program, ProgramValue } from './program.js'
@@ -104,6 +105,11 @@ export interface Engine {
    * normalisations and softmax, the logits' gradient. Statistics, weights and losses stay f32. None by default.
    */
   readonly bfloat16Composites?: ReadonlySet<CompositeName>
+  /**
+   * Whether exchanges between workers go on while it computes: it then runs `allReduceStart` and `allReduceDone`. False
+   * by default.
+   */
+  readonly asynchronousExchange?: boolean
   /** One line for the user: what it runs on (processor, instruction set, threads). */
   readonly description: string
   /** Bytes of working memory that each instruction wants; planned into the arena, see `Instruction.scratch`. */
@@ -118,4 +124,6 @@ export interface Engine {
 export interface EngineOptions {
   /** Threads of the team; all cores by default. Only the native engine has a choice. */
   readonly threads?: number
+  /** The other workers, with whom programs exchange tensors; none by default. Only the native engine takes one. */
+  readonly communicator?: Communicator
 }

@@ -1,5 +1,4 @@
 // Operations that only move elements: strided copies, planned once.
-#include "core/error.h"
 #include "engine/rules.h"
 
 namespace talweg::rules {
@@ -89,14 +88,6 @@ bool reverse(Builder& builder, const Step& step) {
                                attribute(step, "dims")),
           from, step.outputs[0]);
   return true;
-}
-
-// On one worker an exchange is the identity.
-bool collective(Builder& builder, const Step& step) {
-  if (step.attributes["size"].integer() != 1) {
-    throw EngineError("UNSUPPORTED_BY_ENGINE", step.name + " between several workers");
-  }
-  return copy(builder, step);
 }
 
 }  // namespace talweg::rules

@@ -41,6 +41,8 @@ const compositeRules: { readonly [N in CompositeName]: CompositeRule<N> } = {
   elementwise: throughDecomposition,
   dotEpilogue: throughDecomposition,
   widenedReduce: throughDecomposition,
+  allReduceStart: throughDecomposition,
+  allReduceDone: throughDecomposition,
   // y = erf(x): dy 2/√π exp(-x²)
   erf: ({ dy, inputs: [x] }) => [multiply(dy, multiply(exp(negate(square(x))), 2 / Math.sqrt(Math.PI)))],
   gelu: ({ dy, inputs: [x], attributes }) => [geluGradient(dy, x, attributes.approximate)],

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { errorCodes, TalwegError, type ErrorCode } from '../../core/errors.js'
 import type { DType } from '../../core/dtype.js'
+import type { Exchanged } from '../communicator.js'
 
 /** Memory and loaded programs of the addon: opaque here. */
 export type NativeMemory = object & { readonly __memory: never }
@@ -44,8 +45,32 @@ export interface NativeAddonEngine {
   measurePeaks(): Promise<{ readonly f32: number; readonly bf16?: number; readonly bytes: number }>
 }
 
+export interface NativeAddonCommunicator {
+  /** Resolved once every worker has done the same. */
+  open(timeoutMs: number): Promise<NativeOpened>
+  /** The same bytes to each of `to`; gives those of each of `from`. `name` is for messages. */
+  exchange(name: string, bytes: Uint8Array, to: readonly number[], from: readonly number[]): Promise<Uint8Array[]>
+  exchanged(): Exchanged
+  close(): Promise<void>
+}
+
+export interface NativeOpened {
+  readonly rank: number
+  readonly size: number
+  readonly hosts: readonly string[]
+  /** Of the MPI library. */
+  readonly version: string
+}
+
 interface Addon {
-  readonly Engine: new (threads: number, target: string) => NativeAddonEngine
+  readonly Engine: new (
+    threads: number,
+    target: string,
+    communicator: NativeAddonCommunicator | undefined,
+  ) => NativeAddonEngine
+  readonly Communicator: new () => NativeAddonCommunicator
+  /** Pairs, one after the other: the twin of `core/shardTree.ts`, for its test. */
+  readonly joinsOfWorkers: (numShards: number, numWorkers: number) => readonly number[]
 }
 
 /** From `src/engine/native/` and from `dist/engine/native/` alike. */

@@ -14,6 +14,7 @@ import type { Engine, EngineBuffer, EngineOptions, EngineProfiling, Executable, 
 import type { Instruction, InstructionOperation, Program, ProgramValue } from '../program.js'
 import { marksPerStep } from '../timeline.js'
 import { fromAddon, loadAddon, type NativeAddonEngine, type NativeMemory, type NativeProgram } from './addon.js'
+import { NativeCommunicator } from './communicator.js'
 import { wireOfInstructions, wireOfProgram } from './wire.js'
 
 const composites: ReadonlySet<CompositeName> = new Set([
@@ -190,7 +191,10 @@ class NativeEngine implements Engine {
   readonly description: string
   readonly profiling: EngineProfiling
 
-  constructor(private readonly addon: NativeAddonEngine) {
+  constructor(
+    private readonly addon: NativeAddonEngine,
+    readonly asynchronousExchange: boolean,
+  ) {
     const { target, threads, onednn } = addon.describe()
     const processor = cpus()[0]?.model.trim() ?? 'unknown processor'
     this.description = `native: ${processor}, ${target}, ${threads} thread${threads === 1 ? '' : 's'}, oneDNN ${onednn}`
@@ -257,7 +261,7 @@ async function runTimed(executable: Executable, inputs: Inputs, options?: RunOpt
  *   `portable`) holds the engine to a plainer instruction set than the processor has, for tests
  * @throws TalwegError `ENGINE_UNAVAILABLE` where the engine was not built; `INVALID_SETTING` for a bad number of threads
  */
-export function createNativeEngine({ threads = availableParallelism() }: EngineOptions = {}): Engine {
+export function createNativeEngine({ threads = availableParallelism(), communicator }: EngineOptions = {}): Engine {
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
     throw new TalwegError({
       code: 'INVALID_SETTING',
@@ -265,9 +269,14 @@ export function createNativeEngine({ threads = availableParallelism() }: EngineO
       problem: `threads is ${threads}, not a whole number from 1 to 1024`,
     })
   }
+  invariant(
+    communicator === undefined || communicator instanceof NativeCommunicator,
+    'the native engine exchanges through a communicator of its own',
+  )
   const { Engine: AddonEngine } = loadAddon()
   try {
-    return new NativeEngine(new AddonEngine(threads, process.env['TALWEG_CPU'] ?? ''))
+    const addon = new AddonEngine(threads, process.env['TALWEG_CPU'] ?? '', communicator?.addon)
+    return new NativeEngine(addon, communicator !== undefined)
   } catch (error) {
     throw fromAddon(error, 'native engine')
   }

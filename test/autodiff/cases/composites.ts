@@ -197,7 +197,7 @@ const stopped: Derivative = {
 const linearModels = ['linear', 'logistic'] as const
 const unit = { least: 0, most: 1 }
 
-export const compositeDerivatives: Derivatives<CompositeName> = {
+export const compositeDerivatives: Derivatives<Exclude<CompositeName, 'allReduceStart' | 'allReduceDone'>> = {
   stopGradient: stopped,
   remat: real([recomputed]),
   elementwise: real([groups.elementwise]),

@@ -8,7 +8,15 @@ import * as ops from '../../../src/ops/index.js'
 /** Composites that a public function makes; the others are made, or taken apart, by the compiler. */
 export type KernelComposite = Exclude<
   CompositeName,
-  'stopGradient' | 'remat' | 'elementwise' | 'dotEpilogue' | 'widenedReduce' | 'batchNormRelu' | 'batchNormReluGradient'
+  | 'stopGradient'
+  | 'remat'
+  | 'elementwise'
+  | 'dotEpilogue'
+  | 'widenedReduce'
+  | 'batchNormRelu'
+  | 'batchNormReluGradient'
+  | 'allReduceStart'
+  | 'allReduceDone'
 >
 
 /** Calls the public function that makes the composite. */
