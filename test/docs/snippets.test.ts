@@ -18,7 +18,7 @@ import {
   type Typed,
 } from './project.js'
 
-const pages = ['README.md', 'docs/guide.md', 'docs/data.md', 'docs/tune.md'] as const
+const pages = ['README.md', 'docs/guide.md', 'docs/data.md', 'docs/models.md', 'docs/tune.md'] as const
 
 test('every TypeScript block of the pages compiles strictly, in a folder that has nothing but Talweg', () => {
   const all = pages.flatMap((page) => snippets(page, 'ts'))

