@@ -1,5 +1,5 @@
 /**
- * A ResNet on Fashion-MNIST: 60,000 pictures of clothes, of ten kinds, changed a little each time they are looked at. Over 90 %
+ * A ResNet on Fashion-MNIST: 60,000 pictures of clothes, of ten kinds, changed a little each time they are looked at. Over 91 %
  * of the 10,000 test pictures in 3 minutes on two cores.
  *
  *     sudo apt-get install dataset-fashion-mnist
