@@ -1,5 +1,5 @@
 /**
- * GPT-2's architecture on Moby Dick, by GPT-2's kind of tokens (byte-level BPE): 4 million parameters, 5 minutes on two cores.
+ * GPT-2's architecture on Moby Dick, by GPT-2's kind of tokens (byte-level BPE): 4 million parameters, 6 minutes on two cores.
  * The tokenizer was trained on the book by Hugging Face's library; any `tokenizer.json` will do.
  *
  *     npx talweg train examples/gpt2.ts

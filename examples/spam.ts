@@ -1,5 +1,5 @@
 /**
- * The BERT of `bert.ts`, fine-tuned to tell spam from mail that was wanted: about 96 % of the held-out letters right, after 3
+ * The BERT of `bert.ts`, fine-tuned to tell spam from mail that was wanted: over 96 % of the held-out letters right, after 3
  * minutes on two cores.
  *
  *     npx talweg train examples/bert.ts
