@@ -6,6 +6,7 @@
 import { TalwegError } from '../core/errors.js'
 import { formatType, type TensorData } from '../core/shape.js'
 import { CheckpointRhythm } from './checkpointRhythm.js'
+import { emptyHeap } from './emptyHeap.js'
 import type { CheckpointWriter, JsonValue, Manifest } from './checkpoint/index.js'
 import type { Report } from './metrics/index.js'
 import type { TrainingObserver } from './observer.js'
@@ -46,6 +47,8 @@ export async function runLoop(options: LoopOptions): Promise<Ending> {
   }
 }
 
+const minBytesToEmptyHeap = 100e6
+
 /** Steps at which something happens. */
 interface Rhythm {
   readonly report: number
@@ -66,6 +69,7 @@ class Loop {
   readonly #perCall: StepsPerCall
   readonly #clock: Clock
   #step: number
+  #isHeapEmptied = false
   /** The next call's batches, being read. */
   #pending: Promise<Stack> | undefined
 
@@ -109,7 +113,7 @@ class Loop {
       const call = this.#call(stack)
       const next = this.#step + stack.steps
       if (next < this.#lastStep) this.#pending = this.#read(next)
-      const outputs = await call
+      const [outputs] = await Promise.all([call, this.#emptyHeapOnce()])
       await this.#take(stack, outputs)
       const ending = await this.#atBoundary(outputs)
       if (ending !== undefined) return ending
@@ -133,6 +137,13 @@ class Loop {
     this.#clock.startCall()
     const { profiler } = this.#options
     return profiler === undefined ? this.#session.executable.run(inputs, { steps }) : profiler.run(inputs, steps)
+  }
+
+  /** While the engine works through its first call. A small training has its first step sooner without. */
+  async #emptyHeapOnce(): Promise<void> {
+    if (this.#isHeapEmptied || this.#session.prepared.memory.totalBytes < minBytesToEmptyHeap) return
+    this.#isHeapEmptied = true
+    await emptyHeap()
   }
 
   /** Takes in what a call gave. @throws DIVERGED */

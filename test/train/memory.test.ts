@@ -15,7 +15,7 @@ const script = path.join(import.meta.dirname, 'support/measurePeak.ts')
 
 async function measure(name: string, precision: string): Promise<{ plannedBytes: number; addedBytes: number }> {
   const run = path.join(folder, `${name}-${precision}`)
-  const args = ['--expose-gc', '--import', 'tsx', script, name, precision, run]
+  const args = ['--import', 'tsx', script, name, precision, run]
   const { stdout } = await promisify(execFile)(process.execPath, args)
   return JSON.parse(stdout) as { plannedBytes: number; addedBytes: number }
 }

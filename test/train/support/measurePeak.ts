@@ -2,10 +2,11 @@
  * A process of its own that runs a training as `train` does and says what memory that added to the process: its peak, from
  * when the training was prepared to its end. Beside it, what was planned.
  *
- *     node --expose-gc --import tsx measurePeak.ts NAME PRECISION FOLDER
+ *     node --import tsx measurePeak.ts NAME PRECISION FOLDER
  */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { emptyHeap } from '../../../src/train/emptyHeap.js'
 import { runLoop } from '../../../src/train/loop.js'
 import { CheckpointWriter } from '../../../src/train/checkpoint/index.js'
 import { RunFolder } from '../../../src/train/run/folder.js'
@@ -25,7 +26,7 @@ function memoryBytes(field: 'VmRSS' | 'VmHWM'): number {
 const nothing = (): void => undefined
 const training = trainings[name]()
 const prepared = await prepareTraining(training, training.settings({ precision, engine: 'native' }), nothing)
-global.gc?.()
+await emptyHeap() // as the loop does, so that nothing is added or taken away by it
 const before = memoryBytes('VmRSS')
 writeFileSync('/proc/self/clear_refs', '5') // the peak is counted from here
 const folder = new RunFolder(path)
