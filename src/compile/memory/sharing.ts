@@ -5,7 +5,7 @@
 import { dtypes } from '../../core/dtype.js'
 import { isElementwise } from '../../core/operations.js'
 import { sameShape } from '../../core/shape.js'
-import type { CompositeCall, CompositeName } from '../../core/operations.js'
+import type { CompositeCall, CompositeName, OperationName } from '../../core/operations.js'
 import type { Draft, DraftInstruction, DraftValue } from './draft.js'
 import type { Lifetimes } from './liveness.js'
 
@@ -95,7 +95,14 @@ const inPlaceComposites: ReadonlySet<CompositeName> = new Set([
   'softmaxCrossEntropyGradient',
 ])
 
-function worksInPlace({ operation, attributes }: DraftInstruction): boolean {
+/** A node or an instruction. */
+interface SomeOperation {
+  readonly operation: OperationName
+  readonly attributes: unknown
+}
+
+/** Whether a result may be written over an operand that dies there. */
+export function worksInPlace({ operation, attributes }: SomeOperation): boolean {
   return (
     isElementwise(operation) ||
     operation === 'scatter' ||
