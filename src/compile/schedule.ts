@@ -53,7 +53,10 @@ interface Overwrite {
   readonly writer: number
 }
 
-/** For each state that gets a new value, who reads the old one and who makes the new one. */
+/**
+ * For each state that gets a new value, who reads the old one and who makes the new one. Who reads a conversion of the old one
+ * counts too, so that it may be converted again (`recompute`).
+ */
 function findOverwrites(
   graph: Graph,
   views: ViewPlan,
@@ -70,11 +73,15 @@ function findOverwrites(
   graph.nodes.forEach((node, index) => {
     if (isView(node, views)) return
     for (const root of new Set(node.inputs.map((input) => views.get(input)!.root))) {
-      const overwrite = overwrites.get(root)
+      const overwrite = overwrites.get(isConversion(root.node) ? views.get(root.node.inputs[0])!.root : root)
       if (overwrite !== undefined && overwrite.writer !== index) overwrite.readers.push(index)
     }
   })
   return [...overwrites.values()]
+}
+
+function isConversion({ operation }: Node): boolean {
+  return operation === 'convert'
 }
 
 function reachableFrom(start: number, successors: readonly (readonly number[])[]): Set<number> {
