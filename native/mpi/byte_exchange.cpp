@@ -28,7 +28,7 @@ ByteExchange::ByteExchange(std::string description, Bytes bytes, std::vector<int
       receivesUnderWay_(from_.size()) {}
 
 // A message's `peer` is the worker; its `piece` the place in `to_` or `from_`.
-void ByteExchange::begin(Channel& channel, int tag) {
+void ByteExchange::begin(Channel& channel, int tag, int) {
   tag_ = tag;
   outgoingHeader_.sizeBytes = bytes_.size();
   const std::size_t numFirst = std::min(bytes_.size(), Header::room);

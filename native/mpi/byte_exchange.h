@@ -16,7 +16,7 @@ class ByteExchange : public Exchange {
   // The same bytes go to each of `to`; from each of `from` comes a message of its own.
   ByteExchange(std::string description, Bytes bytes, std::vector<int> to, std::vector<int> from);
 
-  void begin(Channel& channel, int tag) override;
+  void begin(Channel& channel, int tag, int store) override;
   void done(Channel& channel, const Message& message) override;
   bool isDone() const override { return numLeft_ == 0; }
   std::vector<int> missing() const override;

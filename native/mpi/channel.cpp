@@ -72,6 +72,12 @@ void Channel::pollIdle() {
   library_.check(library_.iprobe(anySource, anyTag, library_.world, &isThere, &status), "MPI_Iprobe");
 }
 
+char* Channel::store(int index, std::size_t sizeBytes) {
+  std::unique_ptr<Memory>& memory = stores_[index];
+  if (memory == nullptr || memory->sizeBytes() < sizeBytes) memory = std::make_unique<Memory>(sizeBytes);
+  return memory->data();
+}
+
 Place Channel::join(const std::vector<Run>& runs) {
   std::vector<int> lengths;
   std::vector<std::ptrdiff_t> addresses;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "core/memory.h"
 #include "mpi/library.h"
 
 namespace talweg::mpi {
@@ -29,6 +31,9 @@ struct Run {
   std::size_t sizeBytes;
 };
 
+// Tensor exchanges that may be under way at once: while the last pieces of one travel, the next begins.
+constexpr int numStores = 2;
+
 class Channel {
  public:
   explicit Channel(const Library& library) : library_(library) {}
@@ -47,6 +52,9 @@ class Channel {
   Place join(const std::vector<Run>& runs);
   void freeTypes();
 
+  // Memory for what came and isn't used yet: one of `numStores`, each for one exchange at a time.
+  char* store(int index, std::size_t sizeBytes);
+
   std::uint64_t bytesSent() const { return bytesSent_; }
 
  private:
@@ -63,6 +71,7 @@ class Channel {
   std::vector<int> indices_;
   std::vector<Status> statuses_;
   std::vector<Datatype> types_;
+  std::unique_ptr<Memory> stores_[numStores];
   std::uint64_t bytesSent_ = 0;
 };
 

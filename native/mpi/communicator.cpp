@@ -88,7 +88,7 @@ std::shared_ptr<ByteExchange> Communicator::exchangeWithAll(const std::string& d
 void Communicator::exchangeHosts(Channel& channel) {
   const auto exchange = exchangeWithAll("the workers' first exchange", hostName());
   lanes_[static_cast<int>(Lane::control)].push_back({exchange, std::make_shared<Ticket>(), nullptr});
-  while (!isStopped_ && front(static_cast<int>(Lane::control)) != nullptr) {
+  while (!isStopped_ && jobAt(static_cast<int>(Lane::control), 0) != nullptr) {
     const bool isBegun = beginFronts(channel);
     if (channel.poll() || isBegun) moved();
     if (!finishFronts(channel)) rest(channel);
@@ -121,35 +121,40 @@ void Communicator::finalize(Channel& channel) {
   closed_(nullptr);
 }
 
-Communicator::Job* Communicator::front(int lane) {
+Communicator::Job* Communicator::jobAt(int lane, std::size_t place) {
   std::lock_guard<std::mutex> lock(mutex_);
-  return lanes_[lane].empty() ? nullptr : &lanes_[lane].front();
+  return place < lanes_[lane].size() ? &lanes_[lane][place] : nullptr;
 }
 
 bool Communicator::beginFronts(Channel& channel) {
   bool isBegun = false;
   for (int lane = 0; lane < numLanes; ++lane) {
-    Job* job = front(lane);
-    if (job == nullptr || job->isBegun) continue;
-    job->isBegun = isBegun = true;
-    job->begun = Clock::now();
-    const int sequence = sequences_[lane]++ % numSequences;
-    job->exchange->begin(channel, 2 * (sequence * numLanes + lane));
+    for (std::size_t place = 0; place < depths[lane]; ++place) {
+      Job* job = jobAt(lane, place);
+      if (job == nullptr || job->isBegun) continue;
+      job->isBegun = isBegun = true;
+      if (lane == static_cast<int>(Lane::tensors) && place == 0) exchangingSince_ = Clock::now();
+      const int sequence = sequences_[lane]++ % numSequences;
+      job->exchange->begin(channel, 2 * (sequence * numLanes + lane), sequence % numStores);
+    }
   }
   return isBegun;
 }
 
+// In the order of posting.
 bool Communicator::finishFronts(const Channel& channel) {
   bool isFinished = false;
   for (int lane = 0; lane < numLanes; ++lane) {
-    const Job* job = front(lane);
+    const Job* job = jobAt(lane, 0);
     if (job == nullptr || !job->isBegun || !job->exchange->isDone()) continue;
     {
       std::lock_guard<std::mutex> lock(mutex_);
       statistics_.bytesSent += channel.bytesSent() - bytesCounted_;
       bytesCounted_ = channel.bytesSent();
       if (lane == static_cast<int>(Lane::tensors)) {
-        statistics_.secondsExchanging += std::chrono::duration<double>(Clock::now() - job->begun).count();
+        const auto now = Clock::now();
+        statistics_.secondsExchanging += std::chrono::duration<double>(now - exchangingSince_).count();
+        exchangingSince_ = now;  // the next may be under way already
       }
     }
     settle(lane, nullptr);
@@ -179,7 +184,7 @@ void Communicator::fail(const std::exception_ptr& error) {
     error_ = error;
   }
   for (int lane = 0; lane < numLanes; ++lane) {
-    while (front(lane) != nullptr) settle(lane, error);
+    while (jobAt(lane, 0) != nullptr) settle(lane, error);
   }
 }
 
@@ -188,7 +193,7 @@ void Communicator::moved() { lastMoved_ = Clock::now(); }
 void Communicator::checkDeadlines() {
   if (Clock::now() - lastMoved_ < timeout_) return;
   for (int lane = 0; lane < numLanes; ++lane) {
-    const Job* job = front(lane);
+    const Job* job = jobAt(lane, 0);
     if (job == nullptr) continue;
     char seconds[32];
     std::snprintf(seconds, sizeof(seconds), "%g s", timeout_.count() / 1000.0);

@@ -25,6 +25,8 @@ namespace talweg::mpi {
 
 enum class Lane { tensors, control };
 constexpr int numLanes = 2;
+// How many of a lane are under way at once.
+constexpr std::size_t depths[numLanes] = {numStores, 1};
 
 struct Statistics {
   std::uint64_t bytesSent = 0;
@@ -72,7 +74,6 @@ class Communicator : public std::enable_shared_from_this<Communicator> {
     std::shared_ptr<Ticket> ticket;
     Settled settled;
     bool isBegun = false;
-    Clock::time_point begun{};
   };
 
   explicit Communicator(std::chrono::milliseconds timeout) : timeout_(timeout) {}
@@ -83,7 +84,7 @@ class Communicator : public std::enable_shared_from_this<Communicator> {
   void exchangeHosts(Channel& channel);
   void carryOut(Channel& channel);
   void finalize(Channel& channel);
-  Job* front(int lane);
+  Job* jobAt(int lane, std::size_t place);
   bool beginFronts(Channel& channel);
   bool finishFronts(const Channel& channel);
   void moved();
@@ -113,7 +114,7 @@ class Communicator : public std::enable_shared_from_this<Communicator> {
   bool isClosing_ = false;
   int sequences_[numLanes] = {};
   std::uint64_t bytesCounted_ = 0;
-  Clock::time_point lastMoved_{};
+  Clock::time_point lastMoved_{}, exchangingSince_{};
 };
 
 }  // namespace talweg::mpi

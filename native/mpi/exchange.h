@@ -13,8 +13,9 @@ class Exchange {
  public:
   virtual ~Exchange() = default;
 
-  // On the communication thread only. `tag` and `tag + 1` are this exchange's own while it is under way.
-  virtual void begin(Channel& channel, int tag) = 0;
+  // On the communication thread only. `tag` and `tag + 1`, and the channel's store of that number, are this exchange's
+  // own while it is under way.
+  virtual void begin(Channel& channel, int tag, int store) = 0;
   virtual void done(Channel& channel, const Message& message) = 0;
   virtual bool isDone() const = 0;
   // Workers that hold it up: whose own part hasn't come, rather than what they in turn wait for.

@@ -11,7 +11,7 @@ namespace {
 // doesn't show.
 constexpr std::size_t pieceBytes = 256 << 10;
 // Pieces under way to and from each worker.
-constexpr std::size_t window = 4;
+constexpr std::size_t window = 8;
 constexpr std::size_t cacheLine = 64;
 
 enum Part { contribution, received, result, shared };
@@ -76,12 +76,11 @@ std::vector<Range> cutIntoRanges(const std::vector<Span>& spans, int numWorkers)
 TensorExchange::TensorExchange(TensorPlan plan) : plan_(std::move(plan)) {
   if (plan_.combine == nullptr) return;
   for (const Piece& piece : own()) slotBytes_ = std::max(slotBytes_, piece.sizeBytes);
-  slots_ = std::make_unique<Memory>(numWorkers() * std::min(window, own().size()) * slotBytes_);
 }
 
 char* TensorExchange::slot(int peer, std::size_t piece) {
   const std::size_t depth = std::min(window, own().size());
-  return slots_->data() + (peer * depth + piece % depth) * slotBytes_;
+  return slots_ + (peer * depth + piece % depth) * slotBytes_;
 }
 
 void TensorExchange::prepare(Channel& channel) {
@@ -98,8 +97,9 @@ void TensorExchange::prepare(Channel& channel) {
   isPrepared_ = true;
 }
 
-void TensorExchange::begin(Channel& channel, int tag) {
+void TensorExchange::begin(Channel& channel, int tag, int store) {
   if (!isPrepared_) prepare(channel);
+  slots_ = channel.store(store, numWorkers() * std::min(window, own().size()) * slotBytes_);
   tag_ = tag;
   peers_.assign(numWorkers(), {});
   numContributions_.assign(own().size(), 0);

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "core/memory.h"
 #include "mpi/combine.h"
 #include "mpi/exchange.h"
 #include "mpi/tree.h"
@@ -52,7 +51,7 @@ class TensorExchange : public Exchange {
  public:
   explicit TensorExchange(TensorPlan plan);
 
-  void begin(Channel& channel, int tag) override;
+  void begin(Channel& channel, int tag, int store) override;
   void done(Channel& channel, const Message& message) override;
   bool isDone() const override { return numLeft_ == 0; }
   std::vector<int> missing() const override;
@@ -77,7 +76,7 @@ class TensorExchange : public Exchange {
   void sum(const Piece& piece, std::size_t index);
 
   const TensorPlan plan_;
-  std::unique_ptr<Memory> slots_;  // what came and isn't summed yet
+  char* slots_ = nullptr;  // what came and isn't summed yet
   std::size_t slotBytes_ = 0;
   std::vector<std::vector<Place>> from_, to_;  // of each range's pieces
   bool isPrepared_ = false;

@@ -7,9 +7,9 @@
 import { createHash } from 'node:crypto'
 import { shardsOfWorkers, sumOverShards, type ShardRange } from '../../../src/core/shardTree.js'
 import { tensorData, tensorType, type TensorData, type TensorType } from '../../../src/core/shape.js'
-import { invariant } from '../../../src/core/errors.js'
 import type { AllReduceAttributes } from '../../../src/core/operations.js'
 import type { Engine } from '../../../src/engine/engine.js'
+import { GraphBuilder, type Graph, type Value } from '../../../src/graph/index.js'
 import type { Instruction, Program } from '../../../src/engine/program.js'
 import { createNativeEngine } from '../../../src/engine/native/index.js'
 import { assertSameBits } from '../../engines/support/compare.js'
@@ -50,30 +50,50 @@ function sumOf(name: string, type: TensorType, range: ShardRange, pair: Pair): T
   )
 }
 
-/** The same exchange in two instructions; `isInPlace`: over the operands' own memory. */
-function inTwo(program: Program, isInPlace: boolean): Program {
-  const [instruction] = program.instructions
-  invariant(instruction.operation === 'allReduce', 'the graph is one exchange')
-  const { attributes, inputs, label } = instruction
-  const results = isInPlace ? inputs : instruction.outputs
-  const part = (name: 'allReduceStart' | 'allReduceDone', from: readonly number[]): Instruction =>
-    ({ operation: 'composite', attributes: { name, attributes }, inputs: from, outputs: results, lastUses: [], label }) as Instruction // prettier-ignore
-  const outputs = program.outputs.map(({ name }, index) => ({ name, value: results[index] }))
-  return { ...program, outputs, instructions: [part('allReduceStart', inputs), part('allReduceDone', results)] }
+/** The graph of one exchange for each of `groups`, on parameters `x0`, `x1`, …. */
+function graphOfSums(groups: readonly (readonly TensorType[])[], kind: AllReduceAttributes['kind']): Graph {
+  const builder = new GraphBuilder('sums')
+  const parameters = groups.flat().map((type, index) => builder.parameter(`x${index}`, type))
+  const results: Value[] = []
+  for (const { length } of groups) {
+    const operands = parameters.slice(results.length, results.length + length)
+    results.push(...builder.add('allReduce', operands, { axis: 'data', size, kind, shards: numShards }))
+  }
+  return builder.build(results.map((value, index) => ({ name: `y${index}`, value })))
 }
+
+/** Every exchange in two instructions, all begun before the first is waited for; `isInPlace`: over their operands' memory. */
+function inTwo(program: Program, isInPlace: boolean): Program {
+  const place = new Map<number, number>()
+  const part =
+    (name: 'allReduceStart' | 'allReduceDone') =>
+    (instruction: Instruction): Instruction => {
+      const { attributes, inputs, outputs, label } = instruction
+      const results = isInPlace ? inputs : outputs
+      outputs.forEach((output, index) => place.set(output, results[index]))
+      const from = name === 'allReduceStart' ? inputs : results
+      return { operation: 'composite', attributes: { name, attributes }, inputs: from, outputs: results, lastUses: [], label } as Instruction // prettier-ignore
+    }
+  const { instructions } = program
+  const parts = [...instructions.map(part('allReduceStart')), ...instructions.map(part('allReduceDone'))]
+  const outputs = program.outputs.map(({ name, value }) => ({ name, value: place.get(value)! }))
+  return { ...program, outputs, instructions: parts }
+}
+
+type Groups = readonly (readonly TensorType[])[]
 
 async function check(
   engine: Engine,
   name: string,
-  types: readonly TensorType[],
+  groups: Groups,
   kind: AllReduceAttributes['kind'],
   pair: Pair,
 ): Promise<void> {
   // prettier-ignore
+  const types = groups.flat()
   const given = types.map((type, index) => sumOf(`${name} ${index}`, type, own, pair))
   const wanted = types.map((type, index) => sumOf(`${name} ${index}`, type, whole, pair))
-  const graph = graphOf('allReduce', given, { axis: 'data', size, kind, shards: numShards })
-  const program = lower(graph, engine)
+  const program = lower(graphOfSums(groups, kind), engine)
   const programs = size === 1 ? [program] : [program, inTwo(program, false), inTwo(program, true)]
   for (const [form, candidate] of programs.entries()) {
     const executable = await engine.load(candidate, new Map())
@@ -104,20 +124,15 @@ const communicator = await join()
 const engine = createNativeEngine({ threads: 1, communicator })
 const add: Pair = (left, right) => left + right
 const f32 = (...shape: number[]): TensorType => tensorType('f32', shape)
-await check(engine, 'a number', [f32()], 'add', add)
-await check(engine, 'few', [f32(3), f32(0), f32(5, 7)], 'add', add)
-await check(
-  engine,
-  'many small',
-  Array.from({ length: 40 }, (_, index) => f32(1 + ((index * 97) % 700))),
-  'add',
-  add,
-)
-await check(engine, 'large and small', [f32(40_003), f32(5), f32(300, 301), f32(1), f32(20_000)], 'add', add)
-await check(engine, 'one large', [f32(700_000)], 'add', add)
-await check(engine, 'f64', [tensorType('f64', [5000])], 'add', add)
-await check(engine, 'u32', [tensorType('u32', [3000])], 'add', (left, right) => (left + right) >>> 0)
-await check(engine, 'largest', [f32(4000), f32(4)], 'maximum', Math.max)
+await check(engine, 'a number', [[f32()]], 'add', add)
+await check(engine, 'few', [[f32(3), f32(0), f32(5, 7)]], 'add', add)
+await check(engine, 'many small', [Array.from({ length: 40 }, (_, index) => f32(1 + ((index * 97) % 700)))], 'add', add)
+await check(engine, 'large and small', [[f32(40_003), f32(5), f32(300, 301), f32(1), f32(20_000)]], 'add', add)
+await check(engine, 'one very large', [[f32(1_200_000)]], 'add', add)
+await check(engine, 'several at once', [[f32(30_000), f32(7)], [f32(3)], [f32(200_000)], [f32(50_001)]], 'add', add)
+await check(engine, 'f64', [[tensorType('f64', [5000])]], 'add', add)
+await check(engine, 'u32', [[tensorType('u32', [3000])]], 'add', (left, right) => (left + right) >>> 0)
+await check(engine, 'largest', [[f32(4000), f32(4)]], 'maximum', Math.max)
 await checkParts(engine)
 await communicator?.close()
 if (rank === 0) console.log(digest.digest('hex'))
