@@ -17,7 +17,7 @@ export interface AdamOptions extends OptimizerOptions {
 }
 
 /** 1 - βᵗ, as -expm1(t log β): the subtraction of two nearly equal numbers would cost half the digits. */
-function biasCorrection(beta: number, step: AnyTensor): AnyTensor {
+export function biasCorrection(beta: number, step: AnyTensor): AnyTensor {
   return negate(expm1(multiply(step, Math.log(beta))))
 }
 

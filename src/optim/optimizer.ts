@@ -16,6 +16,23 @@ export interface UpdateContext {
   readonly step: AnyTensor
   /** Whether weight decay applies to this parameter. */
   readonly decays: boolean
+  /** What all parameters share, before this step and after it. */
+  readonly shared: Readonly<Record<string, AnyTensor>>
+  readonly sharedAfter: Readonly<Record<string, AnyTensor>>
+}
+
+/** What the state that all parameters share is updated by. */
+export interface SharedContext {
+  readonly parameters: readonly Pick<UpdateContext, 'parameter' | 'gradient' | 'slots'>[]
+  readonly shared: Readonly<Record<string, AnyTensor>>
+  readonly learningRate: AnyTensor
+  readonly step: AnyTensor
+}
+
+export interface SharedState {
+  /** `f32` scalars; all start at zero. */
+  readonly names: readonly string[]
+  readonly update: (context: SharedContext) => Readonly<Record<string, AnyTensor>>
 }
 
 export interface Update {
@@ -49,6 +66,9 @@ export interface Optimizer {
   /** Whether each step is meant to see all the data (gradient descent proper). */
   readonly fullBatch: boolean
   readonly update: (context: UpdateContext) => Update
+  /** Where gradients are taken, if not at the parameters, which are what is evaluated and kept. */
+  readonly gradientPoint?: (context: Pick<UpdateContext, 'parameter' | 'slots'>) => AnyTensor
+  readonly shared?: SharedState
 }
 
 /** The same optimiser at another learning rate: what `--learning-rate` does. */

@@ -43,6 +43,8 @@ export interface StepGraph {
 }
 
 const slotPrefix = 'slots/'
+/** Stands in a slot's place for the optimiser's state that belongs to no one parameter. */
+const sharedSlot = 'shared'
 const counterPrefix = 'training/'
 export const stepCounter = `${counterPrefix}step`
 /** 1 until a loss was not finite. */
@@ -115,6 +117,7 @@ function stateTypesOf(parameters: ReadonlyMap<string, AnyParameter>, optimizer: 
   for (const [path, { type, trainable }] of parameters) {
     if (trainable) for (const slot of optimizer.slots) types.set(slotName(slot, path), type)
   }
+  for (const name of optimizer.shared?.names ?? []) types.set(slotName(sharedSlot, name), tensorType('f32', []))
   types.set(stepCounter, tensorType('u32', []))
   types.set(healthFlag, tensorType('bool', []))
   return types
@@ -133,18 +136,25 @@ function traceStep<M extends Module>(
 ): TracedResults {
   const { optimizer, totalSteps } = training
   const stepsDone = convert(get(tensors, stepCounter), 'f32') as AnyTensor
-  const { loss, gradients: raw, statistics } = traceBatch(training, parameters, tensors)
+  const slotsOf = (path: string): Record<string, AnyTensor> =>
+    Object.fromEntries(optimizer.slots.map((slot) => [slot, get(tensors, slotName(slot, path))]))
+  const points = gradientPoints(optimizer, parameters, tensors, slotsOf)
+  const { loss, gradients: raw, statistics } = traceBatch(training, parameters, new Map([...tensors, ...points]))
   const { clipped, norm } = clip(raw, optimizer.clipNorm)
   const isFine = and(get(tensors, healthFlag), isFinite(add(loss, norm ?? 0))) as Tensor<Shape, 'bool'>
   const learningRate = optimizer.learningRate.rate({ step: stepsDone, totalSteps })
   const updated = new Map<string, AnyTensor>()
   const update = (name: string, value: AnyTensor): void =>
     void updated.set(name, where(isFine, value, get(tensors, name)))
-  for (const [path, gradient] of clipped) {
-    const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, get(tensors, slotName(slot, path))]))
-    const parameter = get(tensors, path)
-    const decays = optimizer.decay(path, parameter.shape)
-    const next = optimizer.update({ parameter, gradient, slots, learningRate, step: add(stepsDone, 1), decays })
+  const step = add(stepsDone, 1)
+  const each = Array.from(clipped, ([path, gradient]) => ({ path, parameter: get(tensors, path), gradient, slots: slotsOf(path) })) // prettier-ignore
+  const { names = [], update: updateShared } = optimizer.shared ?? {}
+  const shared = Object.fromEntries(names.map((name) => [name, get(tensors, slotName(sharedSlot, name))]))
+  const sharedAfter = updateShared?.({ parameters: each, shared, learningRate, step }) ?? {}
+  for (const name of names) update(slotName(sharedSlot, name), sharedAfter[name])
+  for (const { path, ...own } of each) {
+    const decays = optimizer.decay(path, own.parameter.shape)
+    const next = optimizer.update({ ...own, learningRate, step, decays, shared, sharedAfter })
     update(path, next.parameter)
     for (const slot of optimizer.slots) update(slotName(slot, path), next.slots[slot])
   }
@@ -152,6 +162,20 @@ function traceStep<M extends Module>(
   update(stepCounter, add(get(tensors, stepCounter), scalar(1, 'u32')) as AnyTensor)
   updated.set(healthFlag, isFine)
   return { results: { loss, learningRate, ...(norm === undefined ? {} : { gradientNorm: norm }) }, updated }
+}
+
+/** Where an optimiser wants the gradients, by path, where that is not at the parameters themselves. */
+function gradientPoints(
+  { gradientPoint }: Optimizer,
+  parameters: ReadonlyMap<string, AnyParameter>,
+  tensors: Tensors,
+  slotsOf: (path: string) => Readonly<Record<string, AnyTensor>>,
+): Map<string, AnyTensor> {
+  if (gradientPoint === undefined) return new Map()
+  const trained = Array.from(parameters).filter(([, { trainable }]) => trainable)
+  return new Map(
+    trained.map(([path]) => [path, gradientPoint({ parameter: get(tensors, path), slots: slotsOf(path) })]),
+  )
 }
 
 interface TracedBatch {
