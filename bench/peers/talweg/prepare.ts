@@ -16,7 +16,7 @@ import {
   type Batch,
   type DataSource,
 } from '../../../src/data/index.js'
-import { BERTMaskedLanguageModel, GPT, MLP, type Module } from '../../../src/nn/index.js'
+import { BERTMaskedLanguageModel, GPT, MLP, ResNet, type Module } from '../../../src/nn/index.js'
 import { writeSafetensors } from '../../../src/exchange/safetensors/index.js'
 import { describeSettings, prepareTraining, TrainingSession } from '../../../src/train/session.js'
 import { target } from '../../cases/linear.js'
@@ -44,6 +44,7 @@ function describeModel(model: Module): { model: string; options: object } {
   if (model instanceof GPT) return { model: 'gpt', options: model.options }
   if (model instanceof BERTMaskedLanguageModel) return { model: 'bert', options: model.bert.options }
   if (model instanceof MLP) return { model: 'mlp', options: {} }
+  if (model instanceof ResNet) return { model: 'resnet', options: model.options }
   return { model: model.constructor.name.toLowerCase(), options: {} }
 }
 
