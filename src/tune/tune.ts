@@ -11,6 +11,7 @@ import { sampleSettings, type Sampler } from './sampling.js'
 import { runSearch, type JobLength, type SearchBudget, type SearchEnding } from './search.js'
 import { isStructural, keyOf, readSpace, type Dimension, type TrialSettings } from './space.js'
 import { Asha, Exhaustive, type Job, type Strategy } from './strategy.js'
+import { drawReport } from './report.js'
 import { rank, type TrialRow } from './table.js'
 import { inspectTrial, trainTrial, type CommandLine, type TrialFacts } from './trialProcess.js'
 import { readScore } from './score.js'
@@ -56,6 +57,8 @@ export interface TuneResult {
   readonly best: TrialRow | undefined
   /** What `train --settings` reads, where there is a best. */
   readonly settingsFile: string | undefined
+  /** A page of plots. */
+  readonly report: string
 }
 
 /** @throws INVALID_SETTING, UNKNOWN_SETTING, FILE_NOT_FOUND, CHECKPOINT_MISMATCH, TRIAL_FAILED, DISK_FULL */
@@ -211,7 +214,11 @@ async function conclude(
   const settingsFile = best === undefined ? undefined : path.join(folder, 'best.json')
   if (best !== undefined && settingsFile !== undefined)
     await replaceFile(settingsFile, `${JSON.stringify({ ...overrides, ...best.settings }, undefined, 2)}\n`)
-  return { ending, head, space, outcomes, trials, best, settingsFile }
+  const report = path.join(folder, 'tune.html')
+  const title = path.basename(path.resolve(folder))
+  const folderOf = (trial: number): string => trialFolder(folder, trial)
+  await replaceFile(report, await drawReport({ title, head, space, outcomes, trials, folderOf }))
+  return { ending, head, space, outcomes, trials, best, settingsFile, report }
 }
 
 /** @throws RUN_EXISTS where there is a search in the folder and it is not to be gone on with */

@@ -28,6 +28,19 @@ function foundBy(finished: Finished): Found {
   return linesOf(finished)[0] as unknown as Found
 }
 
+/** A page that asks for nothing from anywhere, with these plots, each with something in it. */
+function assertReport(file: string, titles: readonly string[]): void {
+  const page = readFileSync(path.join(folder, file), 'utf8')
+  assert.doesNotMatch(page, /<script|<link|<img|url\((?!#)|@import|(?:src|href)="(?!#)/)
+  const pictures = [...page.matchAll(/<figure><svg[^]*?<\/svg><\/figure>/g)].map(([picture]) => picture)
+  assert.equal(pictures.length, titles.length)
+  for (const [index, title] of titles.entries()) {
+    assert(pictures[index].includes(title), title)
+    assert((pictures[index].match(/<path/g) ?? []).length > 8)
+    assert.doesNotMatch(pictures[index], /NaN|Infinity|undefined/)
+  }
+}
+
 describe('a grid', () => {
   test('of learning rates: a diverged one is a result, the best can be pasted and read from a file', async () => {
     const found = foundBy(await talweg(folder, 'tune', 'tiny.ts', '--grid', 'learningRate=1e-3:1e5:log:3', '--run', 'rates', '--json')) // prettier-ignore
@@ -59,9 +72,17 @@ describe('a grid', () => {
   })
 })
 
+test('halving over several settings is drawn rung by rung, and as lines through the settings', async () => {
+  const args = ['--random', '--range', 'learningRate=1e-3:1e5:log', '--range', 'precision=f32,bf16']
+  foundBy(await talweg(folder, 'tune', 'tiny.ts', ...args, '--asha', '--trials', '6', '--run', 'drawn', '--json'))
+  const titles = ['validationLoss by learningRate', 'validationLoss by precision', 'validationLoss by step']
+  assertReport('drawn/tune.html', [...titles, 'validationLoss at each rung', 'settings and what they came to'])
+})
+
 describe('tunables', () => {
   test('are searched where nothing else is named, and reached by --set', async () => {
     const found = foundBy(await talweg(folder, 'tune', 'wide.ts', '--sobol', '--trials', '3', '--run', 'wide', '--json')) // prettier-ignore
+    assertReport('wide/tune.html', ['validationLoss by width', 'validationLoss by step'])
     assert.deepEqual(Object.keys(found.best.settings), ['width'])
     assert.equal(found.best.flag, `--set width=${String(found.best.settings.width)}`)
     const inspected = await talweg(folder, 'inspect', 'wide.ts', '--set', 'width=16', '--json')
@@ -138,6 +159,7 @@ test('killed at several moments and started again, a search ends in the table of
   }
   assert(numKilled > 0)
   const after = foundBy(await talweg(folder, ...args, '--run', 'killed', '--resume'))
-  assert.deepEqual({ ...after, best: undefined, run: '' }, { ...whole, best: undefined, run: '' })
+  const comparable = (found: Found): object => ({ ...found, best: undefined, run: '', report: '' })
+  assert.deepEqual(comparable(after), comparable(whole))
   assert.equal(existsSync(path.join(folder, 'killed/trials/0001/.lock')), false)
 })

@@ -249,7 +249,10 @@ function flagOf(settings: Readonly<Record<string, unknown>>): string {
     .join(' ')
 }
 
-function toJson({ ending, head, trials, best, settingsFile, space, outcomes }: TuneResult, folder: string): object {
+function toJson(
+  { ending, head, trials, best, settingsFile, space, outcomes, report }: TuneResult,
+  folder: string,
+): object {
   return {
     ending,
     metric: head.metric,
@@ -260,6 +263,7 @@ function toJson({ ending, head, trials, best, settingsFile, space, outcomes }: T
     trials,
     samples: sampleCount(outcomes),
     best: best === undefined ? null : { ...best, flag: flagOf(best.settings), settingsFile },
+    report,
     run: folder,
   }
 }
@@ -271,7 +275,7 @@ function sampleCount(outcomes: readonly Outcome[]): number {
   return [...last.values()].reduce((sum, samples) => sum + samples, 0)
 }
 
-function describe({ ending, head, trials, best, settingsFile, space }: TuneResult, folder: string): string {
+function describe({ ending, head, trials, best, settingsFile, space, report }: TuneResult, folder: string): string {
   const names = space.map(({ name }) => name)
   const header = ['trial', ...names, head.metric, 'step']
   const rows = trials.map(({ trial, settings, status, score, step }) => [
@@ -283,5 +287,5 @@ function describe({ ending, head, trials, best, settingsFile, space }: TuneResul
   const table = formatTable([header, ...rows], [true, ...names.map(() => true), true, true])
   const ends = { done: '', budget: 'The budget is used up; go on with --resume and a larger one.\n', stopped: 'Stopped; go on with --resume.\n' } // prettier-ignore
   if (best === undefined || settingsFile === undefined) return `${table}\n\n${ends[ending]}No trial came to an end.`
-  return `${table}\n\n${ends[ending]}Best: ${flagOf(best.settings)}\nor    --settings ${shortPath(settingsFile)}\nKept in ${shortPath(folder)}`
+  return `${table}\n\n${ends[ending]}Best: ${flagOf(best.settings)}\nor    --settings ${shortPath(settingsFile)}\nKept in ${shortPath(folder)}, with plots in ${shortPath(report)}`
 }

@@ -1,4 +1,5 @@
 /** What a run reports, and where it is kept. */
+export { drawChart, spansDecades } from './chart.js'
 export { cutReportsAfter, MetricsLog, metricsName, readReports } from './log.js'
 export { drawLossCurve } from './lossCurve.js'
 export { placeKeys, type Report } from './report.js'

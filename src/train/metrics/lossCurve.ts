@@ -1,5 +1,6 @@
 /** The picture of a run: its loss curves as SVG, drawn by echarts without a browser. */
 import type { EChartsCoreOption } from 'echarts/core'
+import { drawChart, spansDecades } from './chart.js'
 import type { Report } from './report.js'
 
 const size = { width: 900, height: 480 } as const
@@ -14,26 +15,13 @@ type Point = [step: number, value: number]
  * @param title written above it
  */
 export async function drawLossCurve(reports: readonly Report[], title: string): Promise<string> {
-  const [echarts, { LineChart }, components, { SVGRenderer }] = await Promise.all([
-    import('echarts/core'),
-    import('echarts/charts'),
-    import('echarts/components'),
-    import('echarts/renderers'),
-  ])
-  echarts.use([LineChart, components.GridComponent, components.LegendComponent, components.TitleComponent, SVGRenderer])
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, ...size })
-  try {
-    chart.setOption(optionsOf(reports, title))
-    return chart.renderToSVGString()
-  } finally {
-    chart.dispose()
-  }
+  return drawChart(optionsOf(reports, title), size)
 }
 
 function optionsOf(reports: readonly Report[], title: string): EChartsCoreOption {
   const training = pointsOf(reports, 'loss')
   const validation = pointsOf(reports, 'validationLoss')
-  const isLogarithmic = spansDecades([...training, ...validation])
+  const isLogarithmic = spansDecades([...training, ...validation].map(([, value]) => value))
   const line = (name: string, data: Point[], extra: object): object => ({
     name,
     type: 'line',
@@ -49,8 +37,6 @@ function optionsOf(reports: readonly Report[], title: string): EChartsCoreOption
       line('validation loss', validation, { symbolSize: 5, lineStyle: { width: 2 }, itemStyle: { color: '#e4572e' } }),
     )
   return {
-    animation: false,
-    backgroundColor: '#ffffff',
     title: { text: title, left: 'center', textStyle: { fontSize: 16, fontWeight: 'normal' } },
     legend: { top: 38 },
     grid: { left: 70, right: 30, top: 75, bottom: 55 },
@@ -67,11 +53,4 @@ function pointsOf(reports: readonly Report[], name: string): Point[] {
   })
   const stride = Math.ceil(points.length / maxPoints)
   return points.filter((_, index) => index % stride === 0 || index === points.length - 1)
-}
-
-/** A loss that falls by a factor of 50 or more is read better on a logarithmic axis. */
-function spansDecades(points: readonly Point[]): boolean {
-  const values = points.map(([, value]) => value)
-  const least = Math.min(...values)
-  return least > 0 && Math.max(...values) / least >= 50
 }
