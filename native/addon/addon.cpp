@@ -176,7 +176,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     });
   }
 
-  // (executable, inputs, outputs, steps, marks of the timeline or undefined) -> promise
+  // (executable, inputs, outputs, steps, rows of the data or undefined, marks of the timeline or undefined) -> promise
   Napi::Value run(const Napi::CallbackInfo& info) {
     const Timeline::Clock::time_point called = Timeline::Clock::now();
     std::vector<const char*> inputs;
@@ -186,10 +186,11 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     for (std::uint32_t i = 0; i < wanted.Length(); ++i) outputs.push_back(spanOf(wanted.Get(i)).data);
     const std::int64_t steps = info[3].As<Napi::Number>().Int64Value();
     std::optional<Timeline> timeline;
-    if (!info[4].IsUndefined()) timeline.emplace(called, reinterpret_cast<double*>(spanOf(info[4]).data));
-    return promise(info, [engine = engine_.get(), loaded = pointerOf<Loaded>(info[0]), inputs, outputs, steps,
+    if (!info[5].IsUndefined()) timeline.emplace(called, reinterpret_cast<double*>(spanOf(info[5]).data));
+    const auto* rows = info[4].IsUndefined() ? nullptr : reinterpret_cast<const std::int32_t*>(spanOf(info[4]).data);
+    return promise(info, [engine = engine_.get(), loaded = pointerOf<Loaded>(info[0]), inputs, outputs, steps, rows,
                           timeline]() mutable {
-      loaded->run(inputs, outputs, steps, engine->isStopped(), timeline ? &*timeline : nullptr);
+      loaded->run(inputs, rows, outputs, steps, engine->isStopped(), timeline ? &*timeline : nullptr);
       return [](Napi::Env env) { return env.Undefined(); };
     });
   }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "core/error.h"
 
@@ -55,13 +56,15 @@ std::size_t measureScratch(const Machine& machine, const Instruction& instructio
 }
 
 Executable::Executable(const Machine& machine, Program program, std::vector<std::shared_ptr<Memory>> state)
-    : program_(std::move(program)),
+    : kernels_(machine.kernels),
+      program_(std::move(program)),
       state_(std::move(state)),
       arena_(program_.arenaSizeBytes),
       exchanges_{machine.peers, {}} {
   placeBuffers();
   for (const Instruction& instruction : program_.instructions) buildInstruction(machine, instruction);
   planState();
+  planGathers();
 }
 
 void Executable::placeBuffers() {
@@ -153,10 +156,31 @@ void Executable::planState() {
   stateCopies_.insert(stateCopies_.end(), second.begin(), second.end());
 }
 
-void Executable::copyInputs(const std::vector<const char*>& inputs, std::int64_t step) {
+// Of each stepped input, a batch's rows of the data. How many rows that has is checked where calls enter the engine.
+void Executable::planGathers() {
+  for (const Program::Input& input : program_.inputs) {
+    const View view = viewOf(input.value);
+    kernels::GatherPlan plan{};
+    if (input.isStepped && view.rank() > 0 && view.numElements() > 0) {
+      const std::int64_t size = view.numElements() / view.shape[0];
+      const kernels::Dims data = toKernelDims({std::numeric_limits<std::int32_t>::max(), size});
+      const kernels::Dims row = toKernelDims({1, size}), starts = toKernelDims({view.shape[0]});
+      const kernels::Dims first = toKernelDims({0}), second = toKernelDims({1});
+      plan = kernels::planGather(view.dtype, data, DType::i32, starts, second, first, first, 1, row);
+    }
+    gathers_.push_back(plan);
+  }
+}
+
+void Executable::copyInputs(const std::vector<const char*>& inputs, const std::int32_t* rows, std::int64_t step) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const View view = viewOf(program_.inputs[i].value);
-    const std::int64_t offset = program_.inputs[i].isStepped ? step * view.sizeBytes() : 0;
+    const bool isStepped = program_.inputs[i].isStepped;
+    if (rows != nullptr && isStepped) {
+      kernels_.gather(gathers_[i], inputs[i], rows + step * view.shape[0], view.data);
+      continue;
+    }
+    const std::int64_t offset = isStepped ? step * view.sizeBytes() : 0;
     if (view.sizeBytes() > 0) std::memcpy(view.data, inputs[i] + offset, static_cast<std::size_t>(view.sizeBytes()));
   }
 }
@@ -189,11 +213,12 @@ void Executable::copyResults(const std::vector<char*>& outputs, std::int64_t ste
   for (const Copy& copy : stateCopies_) std::memcpy(copy.to, copy.from, copy.sizeBytes);
 }
 
-void Executable::run(const std::vector<const char*>& inputs, const std::vector<char*>& outputs, std::int64_t steps,
-                     const std::atomic<bool>& isStopped, Timeline* timeline) {
+void Executable::run(const std::vector<const char*>& inputs, const std::int32_t* rows,
+                     const std::vector<char*>& outputs, std::int64_t steps, const std::atomic<bool>& isStopped,
+                     Timeline* timeline) {
   for (std::int64_t step = 0; step < steps && !isStopped; ++step) {
     if (timeline != nullptr) timeline->mark();
-    copyInputs(inputs, step);
+    copyInputs(inputs, rows, step);
     if (timeline == nullptr) {
       runInstructions();
     } else {
@@ -217,7 +242,7 @@ std::optional<NonFinite> Executable::findNonFinite(const std::vector<const char*
   const auto restore = [&] {
     for (std::size_t i = 0; i < state_.size(); ++i) std::memcpy(state_[i]->data(), before[i].data(), before[i].size());
   };
-  copyInputs(inputs, 0);
+  copyInputs(inputs, nullptr, 0);
   std::optional<NonFinite> finding;
   for (const Program::State& state : program_.state) {
     if (!finding) finding = checkValue(state.value, "state " + state.name, "parameter");

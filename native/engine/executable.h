@@ -39,10 +39,11 @@ class Executable {
   Executable(const Machine& machine, Program program, std::vector<std::shared_ptr<Memory>> state);
 
   // `inputs` and `outputs` in the program's order; the outputs have a row for each step, and so have stepped inputs.
+  // Where `rows` is not null, stepped inputs are the whole data, and a step's batch is the rows that it names.
   // Ends early, between two steps, once `isStopped`. `timeline`, if not null, is given marks for each step: when it
   // begins, when each instruction begins, when the last one ends, when the step ends.
-  void run(const std::vector<const char*>& inputs, const std::vector<char*>& outputs, std::int64_t steps,
-           const std::atomic<bool>& isStopped, Timeline* timeline);
+  void run(const std::vector<const char*>& inputs, const std::int32_t* rows, const std::vector<char*>& outputs,
+           std::int64_t steps, const std::atomic<bool>& isStopped, Timeline* timeline);
   // Runs one step, puts the state back, and names the first value that isn't finite.
   std::optional<NonFinite> findNonFinite(const std::vector<const char*>& inputs);
 
@@ -54,7 +55,8 @@ class Executable {
   void planState();
   View viewOf(int value) const;
   char* scratchFor(const Instruction& instruction, std::size_t* capacityBytes);
-  void copyInputs(const std::vector<const char*>& inputs, std::int64_t step);
+  void planGathers();
+  void copyInputs(const std::vector<const char*>& inputs, const std::int32_t* rows, std::int64_t step);
   void runInstruction(std::size_t index) const;
   void runInstructions() const;
   void runInstructions(Timeline& timeline) const;
@@ -67,6 +69,7 @@ class Executable {
     std::size_t sizeBytes;
   };
 
+  const kernels::KernelTable& kernels_;
   const Program program_;
   const std::vector<std::shared_ptr<Memory>> state_;
   Memory arena_;
@@ -76,6 +79,7 @@ class Executable {
   std::vector<char*> buffers_;
   std::vector<std::vector<Task>> tasks_;  // by instruction
   std::vector<Copy> stateCopies_;
+  std::vector<kernels::GatherPlan> gathers_;  // by input; of those that are not stepped they mean nothing
 };
 
 }  // namespace talweg

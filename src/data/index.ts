@@ -12,6 +12,7 @@ export { BatchReader, readInOrder, rowsOfShare, type BatchReaderOptions, type Sh
 export { Permutation, ShuffledOrder } from './permutation.js'
 export {
   allocateBatch,
+  gatherRows,
   type Batch,
   type BatchElement,
   type DataSource,

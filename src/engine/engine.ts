@@ -31,6 +31,11 @@ export interface EngineBuffer {
 export interface RunOptions {
   /** How many steps to run in this call; stepped inputs have so many rows, and so have the outputs then. */
   readonly steps?: number
+  /**
+   * For each step, which rows of the data make up its batch. Stepped inputs are then the whole data, all with as many rows,
+   * `[rows, …]`, and a step takes as many rows as its inputs have. For engines of which `takesRows`.
+   */
+  readonly rows?: Int32Array
 }
 
 /** The first value found not to be finite, by a run in which each instruction's results are looked at. */
@@ -110,6 +115,8 @@ export interface Engine {
    * by default.
    */
   readonly asynchronousExchange?: boolean
+  /** Whether `RunOptions.rows` may be given: what is in memory need not be gathered into batches by the caller. */
+  readonly takesRows?: boolean
   /** One line for the user: what it runs on (processor, instruction set, threads). */
   readonly description: string
   /** Bytes of working memory that each instruction wants; planned into the arena, see `Instruction.scratch`. */

@@ -13,8 +13,8 @@ import type { TrainingObserver } from './observer.js'
 import type { Profiler } from './profile/index.js'
 import { newProgress, restoreProgress, saveProgress, type LoopProgress } from './progressState.js'
 import type { RunRecorder } from './run/recorder.js'
-import { describeSettings, tokensPerSample, type TrainingSession } from './session.js'
-import { batchOf, StackedBatches, WholeData, type BatchSupply, type Stack } from './stackedBatches.js'
+import { describeSettings, tokensPerSample, type PreparedTraining, type TrainingSession } from './session.js'
+import { batchOf, ResidentBatches, StackedBatches, WholeData, type BatchSupply, type Stack } from './stackedBatches.js'
 import { StepsPerCall } from './stepsPerCall.js'
 import type { StopListener, StopRequest } from './stop.js'
 
@@ -75,7 +75,7 @@ class Loop {
 
   constructor(options: LoopOptions) {
     const { session, manifest, recorder } = options
-    const { settings, source, batchSize, totalSteps, optimizer, maxStepsPerCall } = session.prepared
+    const { settings, batchSize, totalSteps } = session.prepared
     this.#session = session
     this.#options = options
     this.#totalSteps = totalSteps
@@ -88,10 +88,7 @@ class Loop {
     }
     this.#step = manifest?.step ?? 0
     this.#progress = manifest === undefined ? newProgress() : restoreProgress(manifest)
-    const position = this.#step * batchSize
-    this.#supply = optimizer.fullBatch
-      ? new WholeData(source)
-      : new StackedBatches(source, { seed: settings.seed, batchSize, position, capacity: maxStepsPerCall })
+    this.#supply = openSupply(session.prepared, this.#step * batchSize)
     this.#perCall = new StepsPerCall(this.#supply.capacity)
     this.#clock = new Clock(recorder.previous?.secondsElapsed ?? 0)
   }
@@ -133,10 +130,10 @@ class Loop {
     return reading
   }
 
-  #call({ inputs, steps }: Stack): Promise<Outputs> {
+  #call({ inputs, ...options }: Stack): Promise<Outputs> {
     this.#clock.startCall()
     const { profiler } = this.#options
-    return profiler === undefined ? this.#session.executable.run(inputs, { steps }) : profiler.run(inputs, steps)
+    return profiler === undefined ? this.#session.executable.run(inputs, options) : profiler.run(inputs, options)
   }
 
   /** While the engine works through its first call. A small training has its first step sooner without. */
@@ -282,6 +279,14 @@ class Loop {
       hint: `take a smaller learning rate, warm it up, or clip gradients (clipNorm)${kept}`,
     })
   }
+}
+
+/** Where the batches come from, beginning at a global sample position. */
+function openSupply(prepared: PreparedTraining, position: number): BatchSupply {
+  const { settings, source, batchSize, optimizer, resident, maxStepsPerCall } = prepared
+  if (optimizer.fullBatch) return new WholeData(source)
+  const options = { seed: settings.seed, batchSize, position, capacity: maxStepsPerCall }
+  return resident === undefined ? new StackedBatches(source, options) : new ResidentBatches(source, resident, options)
 }
 
 /** The settings on which bits depend: where a run stopped, and by what machine it was made, is not in its checkpoints. */

@@ -7,7 +7,7 @@ import { compileGraph, programCost, type CompiledProgram } from '../compile/inde
 import { dtypes, type DType, type HostArray } from '../core/dtype.js'
 import { TalwegError } from '../core/errors.js'
 import { formatType, numElements, sameType, sizeBytes, tensorData, type TensorData } from '../core/shape.js'
-import type { DataSource } from '../data/index.js'
+import type { Batch, DataSource } from '../data/index.js'
 import type { Engine, EngineBuffer, Executable } from '../engine/engine.js'
 import type { OutgoingTensor } from '../exchange/safetensors/index.js'
 import type { Module } from '../nn/index.js'
@@ -41,6 +41,8 @@ export interface PreparedTraining {
   readonly step: StepGraph
   readonly compiled: CompiledProgram
   readonly evaluation: EvaluationPlan | undefined
+  /** The data, where the engine takes each batch's rows of it by itself. */
+  readonly resident: Batch | undefined
   /** Steps that a call of the engine has at most. */
   readonly maxStepsPerCall: number
   readonly memory: MemoryNeed
@@ -88,11 +90,13 @@ export async function prepareTraining(
     validation &&
     validationSize &&
     callUser('metrics', () => planEvaluation(parts, validation, validationSize, engine, choices))
+  const resident = optimizer.fullBatch ? undefined : residentRows(source, engine)
   const batchBytes = batch.reduce((sum, { type }) => sum + sizeBytes(type), 0)
+  const stackedBytes = resident === undefined ? batchBytes : batchSize * Int32Array.BYTES_PER_ELEMENT
   const maxStepsPerCall = optimizer.fullBatch
     ? maxSteps
-    : stepsToPlanFor(programCost(compiled.program).total, batchBytes, settings.threads ?? availableParallelism())
-  const stackBytes = optimizer.fullBatch ? batchBytes : 2 * maxStepsPerCall * batchBytes
+    : stepsToPlanFor(programCost(compiled.program).total, stackedBytes, settings.threads ?? availableParallelism())
+  const stackBytes = optimizer.fullBatch ? batchBytes : 2 * maxStepsPerCall * stackedBytes
   const memory = memoryNeed(compiled, stackBytes, evaluation || undefined)
   return {
     settings,
@@ -105,9 +109,15 @@ export async function prepareTraining(
     step,
     compiled,
     evaluation: evaluation || undefined,
+    resident,
     maxStepsPerCall,
     memory,
   }
+}
+
+/** A sample of data in memory is a row that the engine can be told the number of. */
+function residentRows({ resident, numSamples }: DataSource, { takesRows }: Engine): Batch | undefined {
+  return takesRows && resident?.layout === 'rows' && numSamples < 2 ** 31 ? resident.tensors : undefined
 }
 
 function checkSource(source: unknown): asserts source is DataSource {

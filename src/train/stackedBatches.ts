@@ -1,18 +1,21 @@
 /**
  * Batches for calls of several steps: the batches of a call lie behind each other in one array for each input. Two
- * stacks are used in turn, so that the next call's batches are read while the engine works on this one's.
+ * stacks are used in turn, so that the next call's batches are read while the engine works on this one's. Of data that is in
+ * memory the engine itself takes the rows, where it can: with all its threads, and no other thread in their way.
  */
 import { invariant } from '../core/errors.js'
 import type { HostArray } from '../core/dtype.js'
-import { numElements, type TensorData } from '../core/shape.js'
-import { allocateBatch, BatchReader, type Batch, type DataSource } from '../data/index.js'
+import { numElements, tensorData, type TensorData } from '../core/shape.js'
+import { allocateBatch, BatchReader, gatherRows, type Batch, type DataSource } from '../data/index.js'
 import { maxSteps } from './stepsPerCall.js'
 
 /** The batches of one call. */
 export interface Stack {
   readonly steps: number
-  /** `[steps, batch, …]`; good until the stack after the next is asked for. */
+  /** `[steps, batch, …]`, or the whole data, `[rows, …]`; good until the stack after the next is asked for. */
   readonly inputs: Batch
+  /** The rows of all batches, where `inputs` is the whole data. */
+  readonly rows?: Int32Array
 }
 
 /** Where the loop's batches come from. */
@@ -66,6 +69,34 @@ export class StackedBatches implements BatchSupply {
   }
 }
 
+/** Batches of data that is in memory: the engine is told which rows they are. */
+export class ResidentBatches implements BatchSupply {
+  readonly capacity: number
+  readonly #data: Batch
+  readonly #reader: BatchReader
+  readonly #batchSize: number
+  readonly #rows: readonly Int32Array[]
+  #turn = 0
+
+  constructor(source: DataSource, data: Batch, { seed, batchSize, position, capacity }: StackedBatchesOptions) {
+    this.#data = data
+    this.#batchSize = batchSize
+    this.#reader = new BatchReader(source, { seed, batchSize, position, prefetch: 0 })
+    this.capacity = capacity
+    this.#rows = [0, 1].map(() => new Int32Array(batchSize * capacity))
+  }
+
+  async next(steps: number): Promise<Stack> {
+    invariant(steps >= 1 && steps <= this.capacity, `rows of ${steps} batches`)
+    const rows = this.#rows[this.#turn].subarray(0, steps * this.#batchSize)
+    this.#turn = 1 - this.#turn
+    for (let step = 0; step < steps; step++) {
+      this.#reader.nextIndices(rows.subarray(step * this.#batchSize, (step + 1) * this.#batchSize))
+    }
+    return { steps, inputs: this.#data, rows }
+  }
+}
+
 /** The first batches of a stack, as `[steps, batch, …]`. */
 function firstRows(stack: Batch, steps: number, batchSize: number): Batch {
   return Object.fromEntries(
@@ -77,7 +108,8 @@ function firstRows(stack: Batch, steps: number, batchSize: number): Batch {
 }
 
 /** One batch of a stack, as a call without `steps` takes it: `[1, batch, …]`. */
-export function batchOf({ inputs }: Stack, step: number): Batch {
+export function batchOf({ inputs, steps, rows }: Stack, step: number): Batch {
+  if (rows !== undefined) return gatheredBatch(inputs, rows, rows.length / steps, step)
   return Object.fromEntries(
     Object.entries(inputs).map(([name, { dtype, shape, data }]): [string, TensorData] => {
       const size = numElements(shape.slice(1))
@@ -85,6 +117,17 @@ export function batchOf({ inputs }: Stack, step: number): Batch {
         name,
         { dtype, shape: [1, ...shape.slice(1)], data: data.subarray(step * size, (step + 1) * size) as HostArray },
       ]
+    }),
+  )
+}
+
+function gatheredBatch(data: Batch, rows: Int32Array, batchSize: number, step: number): Batch {
+  const wanted = rows.subarray(step * batchSize, (step + 1) * batchSize)
+  return Object.fromEntries(
+    Object.entries(data).map(([name, { dtype, shape, data: from }]): [string, TensorData] => {
+      const batch = tensorData(dtype, [1, batchSize, ...shape.slice(1)])
+      gatherRows(from, numElements(shape.slice(1)), wanted, batch.data, 0)
+      return [name, batch]
     }),
   )
 }

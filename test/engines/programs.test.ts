@@ -90,6 +90,39 @@ forEachEngine('state and steps', (engine) => {
     })
   }
 
+  if (engine.takesRows) {
+    test('rows of the whole data are the same as the batches that they make up', async () => {
+      const rows = Int32Array.of(5, 0, 23, 23, 7, 11, 2, 0)
+      const whole = { ...x, shape: [24] }
+      const stacked = f32(
+        Array.from(rows, (at) => Number(x.data[at])),
+        [2, 4],
+      )
+      const [byRows, byBatches] = [await load(engine, program(), averagingState), await load(engine, program(), averagingState)] // prettier-ignore
+      const { sum } = await byRows.executable.run({ x: whole }, { steps: 2, rows })
+      assertSameBits(sum, (await byBatches.executable.run({ x: stacked }, { steps: 2 }))['sum'], 'sum')
+      assertSameBits(await byRows.buffers.get('weight')!.read(), await byBatches.buffers.get('weight')!.read(), 'weight') // prettier-ignore
+    })
+
+    test('of rows, as of batches, there must be as many as the steps take, and none beyond the data', async () => {
+      const { executable } = await load(engine, program(), averagingState)
+      const whole = { ...x, shape: [24] }
+      for (const rows of [
+        [0, 1, 2],
+        [0, 1, 2, 24],
+        [0, 1, 2, -1],
+      ])
+        await assert.rejects(async () => executable.run({ x: whole }, { rows: Int32Array.from(rows) }), /rows/)
+    })
+  } else {
+    test('rows are refused where batches are wanted', async () => {
+      const { executable } = await load(engine, program(), averagingState)
+      const run = async (): Promise<unknown> =>
+        executable.run({ x: { ...x, shape: [24] } }, { rows: Int32Array.of(0, 1, 2, 3) })
+      await assert.rejects(run, /SHAPE_MISMATCH|types differ/)
+    })
+  }
+
   test('an input that is not stepped is the same in every step', async () => {
     const { executable, buffers } = await load(
       engine,

@@ -51,7 +51,7 @@ const peaks: MachinePeaks = { productFlopsPerSecond: { f32: 100e9, bf16: 200e9 }
 
 async function profiled(...calls: readonly number[]): Promise<{ profiler: Profiler; profile: Profile }> {
   const profiler = new Profiler(clockwork, { program } as Executable, peaks)
-  for (const steps of calls) await profiler.run({}, steps)
+  for (const steps of calls) await profiler.run({}, { steps })
   return { profiler, profile: makeProfile(profiler, { engine: 'clockwork', precision: 'f32' }) }
 }
 

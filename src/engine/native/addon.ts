@@ -35,6 +35,8 @@ export interface NativeAddonEngine {
     inputs: readonly Uint8Array[],
     outputs: readonly Uint8Array[],
     steps: number,
+    /** See `RunOptions`. */
+    rows: Int32Array | undefined,
     /** Where the marks of a timed run go, see `CallTimes`. */
     marks: Float64Array | undefined,
   ): Promise<void>

@@ -131,28 +131,30 @@ class NativeExecutable implements Executable {
     private readonly loaded: NativeProgram,
   ) {}
 
-  run(inputs: Inputs, { steps }: RunOptions = {}): Promise<Record<string, TensorData>> {
-    return this.call(inputs, steps, undefined)
+  run(inputs: Inputs, options: RunOptions = {}): Promise<Record<string, TensorData>> {
+    return this.call(inputs, options, undefined)
   }
 
-  async runTimed(inputs: Inputs, { steps }: RunOptions = {}): Promise<TimedRun> {
-    const marks = new Float64Array((steps ?? 1) * marksPerStep(this.program))
-    const outputs = await this.call(inputs, steps, marks)
-    return { outputs, times: { steps: steps ?? 1, marks } }
+  async runTimed(inputs: Inputs, options: RunOptions = {}): Promise<TimedRun> {
+    const { steps = 1 } = options
+    const marks = new Float64Array(steps * marksPerStep(this.program))
+    const outputs = await this.call(inputs, options, marks)
+    return { outputs, times: { steps, marks } }
   }
 
   private async call(
     inputs: Inputs,
-    steps: number | undefined,
+    options: RunOptions,
     marks: Float64Array | undefined,
   ): Promise<Record<string, TensorData>> {
-    checkInputs(this.program, inputs, steps)
+    checkInputs(this.program, inputs, options)
+    const { steps, rows } = options
     const outputs = this.program.outputs.map(({ name, value }): [string, TensorData] => {
       const { dtype, shape } = this.program.values[value]
       return [name, tensorData(dtype, steps === undefined ? shape : [steps, ...shape])]
     })
     const into = outputs.map(([, data]) => bytesOf(data))
-    await this.guard(this.addon.run(this.loaded, this.inputBytes(inputs), into, steps ?? 1, marks))
+    await this.guard(this.addon.run(this.loaded, this.inputBytes(inputs), into, steps ?? 1, rows, marks))
     return Object.fromEntries(outputs)
   }
 
@@ -161,7 +163,7 @@ class NativeExecutable implements Executable {
   }
 
   async findNonFinite(inputs: Inputs): Promise<NonFiniteFinding | undefined> {
-    checkInputs(this.program, inputs, undefined)
+    checkInputs(this.program, inputs)
     const finding = await this.guard(this.addon.findNonFinite(this.loaded, this.inputBytes(inputs)))
     if (finding === undefined) return undefined
     const { operation, dtype, shape } = finding
@@ -188,6 +190,7 @@ class NativeEngine implements Engine {
   readonly stridedInputs = stridedInputs
   readonly elementwiseComposites = elementwiseComposites
   readonly bfloat16Composites = bfloat16Composites
+  readonly takesRows = true
   readonly description: string
   readonly profiling: EngineProfiling
 

@@ -52,7 +52,7 @@ export class PortableExecutable implements Executable {
   }
 
   async run(inputs: Inputs, { steps }: RunOptions = {}): Promise<Record<string, TensorData>> {
-    checkInputs(this.program, inputs, steps)
+    checkInputs(this.program, inputs, { steps })
     return this.queue.run(this.program.name, async () => {
       const outputs = this.program.outputs.map(({ name, value }): [string, TensorData] => {
         const { dtype, shape } = this.program.values[value]
@@ -71,7 +71,7 @@ export class PortableExecutable implements Executable {
   }
 
   async findNonFinite(inputs: Inputs): Promise<NonFiniteFinding | undefined> {
-    checkInputs(this.program, inputs, undefined)
+    checkInputs(this.program, inputs)
     return this.queue.run(this.program.name, () =>
       this.withFixedInputs(inputs, async (fixed) => {
         const arrays = this.startStep(inputs, fixed, 0)

@@ -8,7 +8,7 @@
 import { isFloat } from '../../core/dtype.js'
 import { invariant } from '../../core/errors.js'
 import { numElements, tensorData, tensorType, type TensorData, type TensorType } from '../../core/shape.js'
-import { boundState, checkData, checkInputs } from '../boundary.js'
+import { boundState, checkData, checkInputs, stackRows } from '../boundary.js'
 import type { Engine, EngineBuffer, Executable, NonFiniteFinding, RunOptions, TimedRun } from '../engine.js'
 import type { Program } from '../program.js'
 import { Timeline } from '../timeline.js'
@@ -61,17 +61,19 @@ class ReferenceExecutable implements Executable {
     })
   }
 
-  async run(inputs: Inputs, { steps }: RunOptions = {}): Promise<Record<string, TensorData>> {
-    return this.runSteps(inputs, steps)
+  async run(inputs: Inputs, options: RunOptions = {}): Promise<Record<string, TensorData>> {
+    return this.runSteps(inputs, options)
   }
 
-  async runTimed(inputs: Inputs, { steps }: RunOptions = {}): Promise<TimedRun> {
-    const timeline = new Timeline(this.program, steps ?? 1)
-    return { outputs: this.runSteps(inputs, steps, timeline), times: timeline.times }
+  async runTimed(inputs: Inputs, options: RunOptions = {}): Promise<TimedRun> {
+    const timeline = new Timeline(this.program, options.steps ?? 1)
+    return { outputs: this.runSteps(inputs, options, timeline), times: timeline.times }
   }
 
-  private runSteps(inputs: Inputs, steps: number | undefined, timeline?: Timeline): Record<string, TensorData> {
-    checkInputs(this.program, inputs, steps)
+  private runSteps(given: Inputs, options: RunOptions, timeline?: Timeline): Record<string, TensorData> {
+    checkInputs(this.program, given, options)
+    const inputs = stackRows(this.program, given, options)
+    const { steps } = options
     const outputs = this.program.outputs.map(({ name, value }): [string, TensorData] => {
       const { dtype, shape } = this.program.values[value]
       return [name, tensorData(dtype, steps === undefined ? shape : [steps, ...shape])]
@@ -90,7 +92,7 @@ class ReferenceExecutable implements Executable {
   }
 
   async findNonFinite(inputs: Inputs): Promise<NonFiniteFinding | undefined> {
-    checkInputs(this.program, inputs, undefined)
+    checkInputs(this.program, inputs)
     const before = this.state.map(({ numbers }) => numbers.slice())
     let finding: NonFiniteFinding | undefined
     this.runStep(inputs, 0, (value, label, operation) => {
@@ -141,6 +143,7 @@ export function createReferenceEngine(): Engine {
     composites: new Set(),
     dtypes: new Set(['f64', 'f32', 'bf16', 'i32', 'u32', 'u8', 'bool']),
     stridedInputs: new Set(operations),
+    takesRows: true,
     description: 'reference: plain TypeScript in double precision, one thread',
     allocate: (type, data) => new ReferenceBuffer(type, data),
     load: async (program, state) => {

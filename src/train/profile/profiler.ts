@@ -5,7 +5,7 @@
  * training, and the times themselves of as many steps as a trace can show.
  */
 import type { TensorData } from '../../core/shape.js'
-import type { CallTimes, EngineProfiling, Executable, MachinePeaks } from '../../engine/engine.js'
+import type { CallTimes, EngineProfiling, Executable, MachinePeaks, RunOptions } from '../../engine/engine.js'
 import { marksPerStep } from '../../engine/timeline.js'
 
 /** A call as it is kept for the trace. */
@@ -80,9 +80,9 @@ export class Profiler {
   }
 
   /** Runs a call of the loop's. */
-  async run(inputs: Readonly<Record<string, TensorData>>, steps: number): Promise<Record<string, TensorData>> {
+  async run(inputs: Readonly<Record<string, TensorData>>, options: RunOptions): Promise<Record<string, TensorData>> {
     const start = performance.now()
-    const { outputs, times } = await this.#profiling.run(this.executable, inputs, { steps })
+    const { outputs, times } = await this.#profiling.run(this.executable, inputs, options)
     const end = performance.now()
     const seconds = (end - start) / 1000
     if (this.#lastEnd !== undefined) this.#betweenSeconds += (start - this.#lastEnd) / 1000
