@@ -25,7 +25,8 @@ class CommunicatorWrap : public Napi::ObjectWrap<CommunicatorWrap> {
     return DefineClass(
         env, "Communicator",
         {InstanceMethod("open", &CommunicatorWrap::open), InstanceMethod("exchange", &CommunicatorWrap::exchange),
-         InstanceMethod("exchanged", &CommunicatorWrap::exchanged), InstanceMethod("close", &CommunicatorWrap::close)});
+         InstanceMethod("exchanged", &CommunicatorWrap::exchanged), InstanceMethod("close", &CommunicatorWrap::close),
+         InstanceMethod("abandon", &CommunicatorWrap::abandon)});
   }
 
   explicit CommunicatorWrap(const Napi::CallbackInfo& info)
@@ -59,6 +60,12 @@ class CommunicatorWrap : public Napi::ObjectWrap<CommunicatorWrap> {
         settle(error != nullptr ? failure(error) : [this](Napi::Env env) { return describe(env); });
       });
     });
+  }
+
+  // (): nobody waits for `open` any more, which waits for the other workers without end.
+  Napi::Value abandon(const Napi::CallbackInfo& info) {
+    promises_.abandon(info.Env());
+    return info.Env().Undefined();
   }
 
   Napi::Value describe(Napi::Env env) const {

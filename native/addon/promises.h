@@ -23,6 +23,8 @@ class Promises {
   // A promise for what `begin` sets going, which is given what settles it. The arguments are kept alive as long, and so
   // is Node.
   Napi::Value make(const Napi::CallbackInfo& info, const std::function<void(Settle)>& begin);
+  // From here on Node does not stay alive for what is promised.
+  void abandon(Napi::Env env) { finished_.Unref(env); }
   // Node is going down, or nobody is left to be promised anything. Node takes the thread-safe function down itself, so
   // it is let go of just once, before that.
   void close();

@@ -30,6 +30,13 @@ describe('workers', { skip }, () => {
     await assertGone(stdout)
   })
 
+  test('of which one never joins do not wait for it without end', async () => {
+    const { status, stdout, stderr } = await start('absent', 1500).ended
+    assert.equal(status, 1)
+    assert.match(stderr, /EXCHANGE_TIMEOUT: MPI: not all of 3 workers have started within 1\.5 s/)
+    await assertGone(stdout)
+  })
+
   test('that wait for one that never comes name it', async () => {
     const { status, stdout, stderr } = await start('silent', 1500).ended
     assert.equal(status, 1)

@@ -54,6 +54,8 @@ export interface NativeAddonCommunicator {
   exchange(name: string, bytes: Uint8Array, to: readonly number[], from: readonly number[]): Promise<Uint8Array[]>
   exchanged(): Exchanged
   close(): Promise<void>
+  /** Node need not stay for `open`, which waits for the others without end. */
+  abandon(): void
 }
 
 export interface NativeOpened {

@@ -1,7 +1,7 @@
 /** Workers joined by MPI, through the addon: one thread there alone calls MPI (`native/mpi/`). */
 import { invariant, TalwegError } from '../../core/errors.js'
 import type { Communicator, Exchanged } from '../communicator.js'
-import { fromAddon, loadAddon, type NativeAddonCommunicator } from './addon.js'
+import { fromAddon, loadAddon, type NativeAddonCommunicator, type NativeOpened } from './addon.js'
 
 export interface CommunicatorOptions {
   /** How long an exchange may hear nothing of a worker that it waits for; a minute by default. */
@@ -97,7 +97,7 @@ export async function openCommunicator({ timeoutMs = 60_000, size, rank }: Commu
   sendWithoutAsking()
   const { Communicator: AddonCommunicator } = loadAddon()
   const addon = new AddonCommunicator()
-  const opened = await guard('MPI', withDeadline(addon.open(timeoutMs), timeoutMs, size))
+  const opened = await guard('MPI', openInTime(addon, timeoutMs, size))
   if (opened.size !== size || opened.rank !== rank) {
     throw new TalwegError({
       code: 'WORLD_MISMATCH',
@@ -119,16 +119,17 @@ function sendWithoutAsking(): void {
 }
 
 /** MPI's own start waits for every worker, and has no deadline. */
-async function withDeadline<T>(promise: Promise<T>, timeoutMs: number, size: number): Promise<T> {
+async function openInTime(addon: NativeAddonCommunicator, timeoutMs: number, size: number): Promise<NativeOpened> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
+      addon.abandon()
       const problem = `not all of ${size} workers have started within ${timeoutMs / 1000} s`
       reject(new TalwegError({ code: 'EXCHANGE_TIMEOUT', operation: 'MPI', problem }))
     }, timeoutMs)
   })
   try {
-    return await Promise.race([promise, late])
+    return await Promise.race([addon.open(timeoutMs), late])
   } finally {
     clearTimeout(timer)
   }

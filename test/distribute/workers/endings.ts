@@ -1,7 +1,7 @@
 /**
  * A worker of three that ends in one of the ways in which workers end. Each says its process first.
  *
- *     endings.ts agreeing|silent|looping|exiting|throwing|forgetful
+ *     endings.ts agreeing|absent|silent|looping|exiting|throwing|forgetful
  */
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -45,6 +45,7 @@ async function loop(communicator: Communicator): Promise<never> {
 
 console.log(`worker ${rank} is process ${process.pid}`)
 try {
+  if (rank === size - 1 && ending === 'absent') await sleep(60_000)
   const communicator = (await join(timeoutMs))!
   console.log(`worker ${rank} has joined`)
   if (ending === 'agreeing') await agree(communicator)
