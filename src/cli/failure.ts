@@ -18,11 +18,15 @@ export function reportFailure(error: unknown): number {
     )
     return exitCodes.failed
   }
-  const { place } = error
-  const shown = place?.file === undefined ? error : error.at({ file: shortPath(place.file) })
-  process.stderr.write(`${shown.message}\n`)
+  process.stderr.write(`${describeFailure(error)}\n`)
   if (error.code === 'INTERNAL' || process.env.TALWEG_STACK) process.stderr.write(`${stackOf(error)}\n`)
   return error.exitCode
+}
+
+/** The message, with paths as the user would write them. */
+export function describeFailure(error: TalwegError): string {
+  const { place } = error
+  return (place?.file === undefined ? error : error.at({ file: shortPath(place.file) })).message
 }
 
 /**

@@ -60,7 +60,12 @@ const wrong: readonly [what: string, args: readonly string[], message: RegExp][]
   ['a boolean that is neither', ['train', 'x.ts', '--resume=maybe'], /--resume is "maybe"; it takes true or false/],
   ['no file', ['train'], /FILE is missing/],
   ['two files', ['train', 'a.ts', 'b.ts'], /"b.ts" is one argument too many/],
-  ['more workers than one', ['train', 'x.ts', '--workers', '2'], /--workers is 2/],
+  ['a range without its end', ['train', 'x.ts', '--elastic', '2'], /--elastic is "2"; it takes MIN:MAX/],
+  [
+    'more workers than may be',
+    ['train', 'x.ts', '--workers=4', '--elastic=1:2'],
+    /--workers is 4, and --elastic is 1:2/,
+  ],
   ['an assignment without a value', ['train', 'x.ts', '--set', 'steps'], /key=value/],
   ['steps and epochs', ['train', 'x.ts', '--steps', '2', '--epochs', '1'], /both --steps and --epochs/],
 ]

@@ -2,14 +2,13 @@
  * `talweg doctor`: which engines and launchers work here. An engine is not asked whether it is there but given a small
  * product to compute, and its answer is checked.
  */
-import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import { compileGraph } from '../../compile/index.js'
 import { exitCodes, invariant, TalwegError } from '../../core/errors.js'
 import { tensorData, tensorType } from '../../core/shape.js'
+import { askProgram, installCommand, isOnPath, mpirunInstall } from '../../distribute/index.js'
 import type { EngineName } from '../../engine/engine.js'
 import { trace } from '../../graph/index.js'
 import { matmul } from '../../ops/index.js'
@@ -92,23 +91,10 @@ function nativeInstall(): string {
     : `${installCommand(missing.join(' '), 'gcc-c++ make cmake onednn-devel')} && ./setup`
 }
 
-function installCommand(debian: string, fedora: string): string {
-  const asRoot = process.getuid?.() === 0 ? '' : 'sudo '
-  return isOnPath('dnf') && !isOnPath('apt-get')
-    ? `${asRoot}dnf install -y ${fedora}`
-    : `${asRoot}apt-get install -y ${debian}`
-}
-
 function hasOneDnn(): boolean {
   const include = ['/usr/include', '/usr/local/include', '/opt/homebrew/include']
   const nested = existsSync('/usr/include') ? readdirSync('/usr/include').map((name) => `/usr/include/${name}`) : []
   return [...include, ...nested].some((folder) => existsSync(path.join(folder, 'dnnl.hpp')))
-}
-
-function isOnPath(program: string): boolean {
-  return (process.env.PATH ?? '')
-    .split(path.delimiter)
-    .some((folder) => folder !== '' && existsSync(path.join(folder, program)))
 }
 
 interface LauncherCheck {
@@ -123,7 +109,7 @@ const launcherChecks: readonly LauncherCheck[] = [
     name: 'mpirun',
     program: 'mpirun',
     versionArguments: ['--version'],
-    install: () => installCommand('openmpi-bin', 'openmpi'),
+    install: mpirunInstall,
   },
   {
     name: 'slurm',
@@ -140,14 +126,7 @@ const launcherChecks: readonly LauncherCheck[] = [
 ]
 
 async function checkLauncher({ name, program, versionArguments, install }: LauncherCheck): Promise<Finding> {
-  try {
-    const { stdout } = await promisify(execFile)(program, versionArguments, { timeout: 5_000 })
-    return { name, works: true, detail: stdout.split('\n')[0].trim() }
-  } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    const detail = isMissing
-      ? `there is no ${program} on the PATH`
-      : `${program} fails: ${(error as Error).message.split('\n')[0]}`
-    return { name, works: false, detail, install: install() }
-  }
+  const answer = await askProgram(program, versionArguments, 5_000)
+  if ('problem' in answer) return { name, works: false, detail: answer.problem, install: install() }
+  return { name, works: true, detail: answer.stdout.split('\n')[0].trim() }
 }

@@ -1,5 +1,6 @@
 /** `talweg train`: trains what a file exports. */
 import { exitCodes, TalwegError } from '../../core/errors.js'
+import { readWorld, type World } from '../../distribute/index.js'
 import { GPT } from '../../nn/index.js'
 import { generateTokens } from '../../train/sample/index.js'
 import {
@@ -12,12 +13,13 @@ import {
 } from '../../train/index.js'
 import { defineCommand } from '../command.js'
 import { gatherSettings, settingFlags, settingSources } from '../flagGroups.js'
-import { badFlag, defineFlags } from '../flags.js'
+import { badFlag, defineFlags, type FlagValues } from '../flags.js'
 import { formatDuration, shortPath, type Output } from '../output.js'
 import { describeProfile } from '../profileTable.js'
-import { progressView } from '../progress.js'
+import type { ProgressView } from '../progress.js'
 import { loadTraining } from '../trainingFile.js'
 import { textCodecOf } from '../text.js'
+import { isSupervisorAsked, runAsWorker, supervise, workerFlags } from '../workers.js'
 
 const run = 'Run:'
 
@@ -49,13 +51,7 @@ const flags = defineFlags({
     group: run,
   },
   keep: { kind: 'integer', least: 1, describe: 'checkpoints to keep', defaultText: '3', group: run },
-  workers: {
-    kind: 'integer',
-    least: 1,
-    describe: 'processes that train together',
-    defaultText: '1',
-    group: 'Machine:',
-  },
+  ...workerFlags,
 })
 
 const settingFlagNames = [...Object.keys(settingFlags), 'checkpointEvery', 'keep']
@@ -71,31 +67,40 @@ export const train = defineCommand({
     ['talweg train examples/digits.ts --run runs/digits --resume', 'Goes on where it was stopped'],
   ],
   run: async ([file], values, output) => {
-    if (values.workers !== undefined && values.workers > 1) {
-      throw badFlag(
-        'train',
-        `--workers is ${values.workers}; this version trains with one worker`,
-        'leave --workers out',
-      )
-    }
-    const overrides = await gatherSettings(values, settingFlagNames, 'train')
+    const world = readWorld(process.env, { size: values.workers })
     const resume = values.resume === true
-    const folder = values.run ?? (await defaultRunFolder(file, resume))
-    const training = await loadTraining(file, 'train', { ...(await overridesOf(folder, resume)), ...overrides })
     if (process.env[supervisedVariable] !== undefined) stopWithStandardInput()
-    const view = progressView(output)
-    let result: TrainResult
-    try {
-      result = await runTraining({ training, overrides, folder, resume, file, observer: view, profile: values.profile })
-    } finally {
-      view.close()
-    }
-    output.message(describeEnding(result))
-    if (result.profile !== undefined) output.message(describeProfile(result.profile, result.folder.path))
-    if (!output.isJson && result.ending.kind !== 'stopped') await showText(result, output)
-    return exitCodeOf(result.ending)
+    const folder = values.run ?? (await defaultRunFolder(file, resume))
+    if (isSupervisorAsked(values, world)) return supervise({ file, folder, resume, flags, values }, output)
+    return runAsWorker(world, folder, output, (view) => trainHere(world, file, folder, values, view, output))
   },
 })
+
+/** Trains in this process, alone or as a worker. @returns the exit code */
+async function trainHere(
+  world: World,
+  file: string,
+  folder: string,
+  values: FlagValues<typeof flags>,
+  view: ProgressView,
+  output: Output,
+): Promise<number> {
+  if (world.size > 1)
+    throw badFlag('train', `there are ${world.size} workers (${world.source}); this version trains with one`)
+  const overrides = await gatherSettings(values, settingFlagNames, 'train')
+  const resume = values.resume === true
+  const training = await loadTraining(file, 'train', { ...(await overridesOf(folder, resume)), ...overrides })
+  let result: TrainResult
+  try {
+    result = await runTraining({ training, overrides, folder, resume, file, observer: view, profile: values.profile })
+  } finally {
+    view.close()
+  }
+  view.told(describeEnding(result))
+  if (result.profile !== undefined) view.told(describeProfile(result.profile, result.folder.path))
+  if (!output.isJson && result.ending.kind !== 'stopped') await showText(result, output)
+  return exitCodeOf(result.ending)
+}
 
 function exitCodeOf(ending: Ending): number {
   if (ending.kind === 'stopped') return ending.request.exitCode

@@ -260,11 +260,11 @@ async function runTimed(executable: Executable, inputs: Inputs, options?: RunOpt
 }
 
 /**
- * @param options `threads`: all cores by default. The environment's `TALWEG_CPU` (`avx512bf16`, `avx512`, `avx2`,
+ * @param options `threads`: `OMP_NUM_THREADS`, or all cores by default. The environment's `TALWEG_CPU` (`avx512bf16`, `avx512`, `avx2`,
  *   `portable`) holds the engine to a plainer instruction set than the processor has, for tests
  * @throws TalwegError `ENGINE_UNAVAILABLE` where the engine was not built; `INVALID_SETTING` for a bad number of threads
  */
-export function createNativeEngine({ threads = availableParallelism(), communicator }: EngineOptions = {}): Engine {
+export function createNativeEngine({ threads = defaultThreads(), communicator }: EngineOptions = {}): Engine {
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
     throw new TalwegError({
       code: 'INVALID_SETTING',
@@ -283,4 +283,10 @@ export function createNativeEngine({ threads = availableParallelism(), communica
   } catch (error) {
     throw fromAddon(error, 'native engine')
   }
+}
+
+/** What every OpenMP program goes by, where somebody has set it: several workers on a machine are each given a part of it. */
+function defaultThreads(): number {
+  const given = Number(process.env['OMP_NUM_THREADS'])
+  return Number.isInteger(given) && given >= 1 ? Math.min(given, 1024) : availableParallelism()
 }

@@ -120,17 +120,32 @@ function isAlive({ pid, started }: Holder): boolean {
   } catch (error) {
     return isSystemError(error, 'EPERM')
   }
+  if (isZombie(pid)) return false
   const now = startTimeOf(pid)
   return now === undefined || started === '' || now === started
+}
+
+/** Dead, and not yet asked for by whoever started it: in a container nobody may ever ask. */
+function isZombie(pid: number): boolean {
+  return fieldsOf(pid)?.[0] === 'Z'
+}
+
+/** What /proc says of a process after its name, which may have spaces and brackets of its own. */
+function fieldsOf(pid: number): readonly string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return undefined
+  }
 }
 
 /** When a process started, in the kernel's own units; undefined where there is no /proc. */
 function startTimeOf(pid: number): string | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    // Field 22, counted after the command's name, which may have spaces and brackets of its own.
-    return `${boot} ${text.slice(text.lastIndexOf(')') + 2).split(' ')[19]}`
+    const fields = fieldsOf(pid)
+    return fields && `${boot} ${fields[19]}`
   } catch {
     return undefined
   }
