@@ -7,7 +7,7 @@ import type { Shape } from '../core/shape.js'
 import { checkOptions, ranges } from '../graph/checkOptions.js'
 import { currentPlace } from '../graph/location.js'
 import type { AnyTensor, Tensor } from '../graph/tensor.js'
-import { add, cos, divide, floor, less, minimum, multiply, power, subtract, where } from '../ops/elementwise.js'
+import { add, cos, divide, exp, floor, less, minimum, multiply, power, subtract, where } from '../ops/elementwise.js'
 import { full } from '../ops/creation.js'
 
 export interface ScheduleContext {
@@ -116,6 +116,26 @@ export function stepDecay({ peak, every, factor = 0.1, warmup = 0 }: StepDecayOp
     const falling = multiply(power(full([], s.factor), numReductions), s.peak)
     return warmed(s.warmup, s.peak, step, falling)
   })
+}
+
+export interface ExponentialOptions {
+  readonly from: number
+  readonly to: number
+}
+
+/** From one rate to another, by the same factor each step: what a range test of learning rates goes through. */
+export function exponential({ from, to }: ExponentialOptions): Schedule {
+  checkOptions('exponential', { from: [from, ranges.positive], to: [to, ranges.positive] })
+  const peak = Math.max(from, to)
+  return {
+    kind: 'exponential',
+    peak,
+    withPeak: (other) => exponential({ from: (from * other) / peak, to: (to * other) / peak }),
+    rate: ({ step, totalSteps }) => {
+      const share = divide(step, Math.max(totalSteps - 1, 1))
+      return multiply(exp(multiply(share, Math.log(to / from))), from)
+    },
+  }
 }
 
 export interface OneCycleOptions {

@@ -79,6 +79,22 @@ test('halving over several settings is drawn rung by rung, and as lines through 
   assertReport('drawn/tune.html', [...titles, 'validationLoss at each rung', 'settings and what they came to'])
 })
 
+test('a range test raises the rate until the loss rises, and suggests one below that', async () => {
+  const finished = await talweg(folder, 'tune', 'tiny.ts', '--range-test', '--range', 'learningRate=1e-5:10:log', '--run', 'range', '--json') // prettier-ignore
+  assert.equal(finished.code, 0, finished.stderr)
+  const found = linesOf(finished)[0] as unknown as { points: { learningRate: number; loss: number }[]; suggestion: number; lowest: number } // prettier-ignore
+  const { points, suggestion, lowest } = found
+  assert.equal(points.length, 200)
+  assert(Math.abs(points[0].learningRate - 1e-5) < 1e-10 && Math.abs(points[199].learningRate - 10) < 1e-4)
+  for (const [index, { learningRate }] of points.slice(1).entries())
+    assert(Math.abs(learningRate / points[index].learningRate - 1e6 ** (1 / 199)) < 1e-4)
+  assert(1e-4 < suggestion && suggestion < lowest && lowest < 10, `${suggestion}, ${lowest}`)
+  assert.match(readFileSync(path.join(folder, 'range/range-test.svg'), 'utf8'), /learning rate/)
+  const both = await talweg(folder, 'tune', 'tiny.ts', '--range-test', '--asha')
+  assert.equal(both.code, 2)
+  assert.match(both.stderr, /--asha and --range-test are given/)
+})
+
 describe('tunables', () => {
   test('are searched where nothing else is named, and reached by --set', async () => {
     const found = foundBy(await talweg(folder, 'tune', 'wide.ts', '--sobol', '--trials', '3', '--run', 'wide', '--json')) // prettier-ignore

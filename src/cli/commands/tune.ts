@@ -4,12 +4,13 @@ import { exitCodes } from '../../core/errors.js'
 import { defaultRunFolder } from '../../train/index.js'
 import { fit } from '../../train/fit/index.js'
 import { StopListener } from '../../train/stop.js'
-import { checkFolder, gridValues, readSpace, tune as runTune, type Outcome, type Sampler, type TuneObserver, type TuneResult } from '../../tune/index.js' // prettier-ignore
+import { checkFolder, gridValues, rangeTest, type RangeTestResult, readSpace, tune as runTune, type Outcome, type Sampler, type TuneObserver, type TuneResult } from '../../tune/index.js' // prettier-ignore
 import { defineCommand } from '../command.js'
 import { gatherSettings, settingFlags, settingSources } from '../flagGroups.js'
 import { badFlag, defineFlags, spell, type FlagValues } from '../flags.js'
 import { fitOptionsOf, foldFlags, foldsOf, tableFlags } from '../fitFlags.js'
 import { FitView, reportFit } from '../fitReport.js'
+import { loadTraining } from '../trainingFile.js'
 import { formatDuration, formatTable, shortPath, type Output } from '../output.js'
 
 const search = 'Search:'
@@ -43,6 +44,11 @@ const flags = defineFlags({
     least: 2,
     describe: 'for --asha: one in so many goes on',
     defaultText: '3',
+    group: search,
+  },
+  rangeTest: {
+    kind: 'boolean',
+    describe: 'instead, raise the learning rate step by step and tell from the losses which rate to take',
     group: search,
   },
   metric: {
@@ -119,6 +125,7 @@ export const tune = defineCommand({
     )
     if (tableFlag !== undefined)
       throw badFlag('tune', `${spell(tableFlag)} is of tables, and ${file} is a training file`)
+    if (values.rangeTest === true) return testRange(file, values, output)
     const { sampler, specs } = readSearch(values)
     const overrides = await gatherSettings(values, Object.keys(settingFlags), 'tune')
     const resume = values.resume === true
@@ -155,6 +162,41 @@ export const tune = defineCommand({
     }
   },
 })
+
+const defaultRange = { low: 1e-7, high: 10 } as const
+
+/** The learning-rate range test of a training file. */
+async function testRange(file: string, values: Values, output: Output): Promise<number> {
+  const other = (['grid', 'random', 'sobol', 'asha', 'trials', 'samples', 'seconds', 'metric', 'resume', 'learningRate'] as const).find((name) => values[name] !== undefined) // prettier-ignore
+  if (other !== undefined) throw badFlag('tune', `${spell(other)} and --range-test are given`, 'give one of them')
+  const [range = defaultRange, another] = values.range === undefined ? [] : readSpace(values.range, new Map())
+  if (
+    another !== undefined ||
+    !('low' in range) ||
+    ('name' in range && range.name !== 'learningRate') ||
+    range.low <= 0
+  )
+    throw badFlag('tune', '--range-test goes through one range', 'use --range learningRate=1e-7:10:log')
+  const overrides = await gatherSettings(values, Object.keys(settingFlags), 'tune')
+  const training = await loadTraining(file, 'tune', overrides)
+  const folder = values.run ?? (await defaultRunFolder(`${withoutExtension(file)}-range-test`, false))
+  const told = (message: string): void => output.message(message)
+  const result = await rangeTest({ training, overrides, file, folder, from: range.low, to: range.high, told })
+  output.result({ ...result, run: folder }, () => describeRangeTest(result))
+  return result.exitCode ?? exitCodes.done
+}
+
+function describeRangeTest({ points, suggestion, lowest, picture }: RangeTestResult): string {
+  const stride = Math.max(1, Math.ceil(points.length / 24))
+  const rows = points
+    .filter((_, index) => index % stride === 0 || index === points.length - 1)
+    .map(({ learningRate, loss, smoothed }) => [learningRate, loss, smoothed].map((value) => String(Number(value.toPrecision(4))))) // prettier-ignore
+  const table = formatTable([['rate', 'loss', 'smoothed'], ...rows], [true, true, true])
+  const drawn = `The curve is in ${shortPath(picture)}`
+  if (suggestion === null) return `${table}\n\nThe loss does not fall at any of these rates. ${drawn}`
+  const rate = (value: number | null): string => String(Number(value?.toPrecision(3)))
+  return `${table}\n\nThe loss falls fastest at --learning-rate ${rate(suggestion)}; it is lowest at ${rate(lowest)}. ${drawn}`
+}
 
 function isTable(file: string): boolean {
   return /\.(csv|tsv|parquet|json|jsonl|ndjson)(\.gz)?$/i.test(file)
