@@ -31,7 +31,7 @@ export const rooms = {
 
 /** Parts of a browser room that are for Node alone, and parts of a Node room that a browser runs too. */
 const nodeOnlyPart = /^engine\/native\//
-const browserPart = /^train\/step(\.ts$|\/)/
+const browserPart = /^(train\/step|distribute\/sharding)(\.ts$|\/)/
 const browserPackages = new Set(['@jax-js/jax', 'leven', 'zod'])
 
 /**

@@ -26,6 +26,13 @@ export const settingFlags = defineFlags({
   learningRate: { kind: 'number', least: 0, aliases: ['lr'], describe: "the schedule's largest rate", group: training },
   seed: { kind: 'integer', least: 0, describe: 'everything random follows from it', group: training },
   precision: { kind: 'text', choices: ['f32', 'bf16'], describe: 'of products; weights stay f32', group: training },
+  shards: {
+    kind: 'integer',
+    least: 1,
+    describe: 'virtual shards of a batch: bits depend on them alone, not on the number of workers',
+    defaultText: 'the number of workers',
+    group: training,
+  },
   accumulate: { kind: 'integer', least: 1, describe: 'parts that a batch is worked through in', group: training },
   budgetSeconds: {
     kind: 'number',

@@ -10,6 +10,7 @@
  * Batches live in a few preallocated buffers that are used in turn.
  */
 import { invariant, TalwegError } from '../core/errors.js'
+import { shardsOfWorkers } from '../core/shardTree.js'
 import { ShuffledOrder } from './permutation.js'
 import { allocateBatch, type Batch, type DataSource } from './source.js'
 
@@ -160,12 +161,12 @@ export class BatchReader {
   }
 }
 
-/** Shard k of S covers rows floor(k·B/S) up to floor((k+1)·B/S); worker w of W has shards floor(w·S/W) and on. */
+/** Shard k of S covers rows floor(k·B/S) up to floor((k+1)·B/S); which shards a worker has is the tree's to say. */
 export function rowsOfShare(batchSize: number, share: Share): { start: number; end: number } {
   const { worker, numWorkers, numShards = numWorkers } = share
   const firstRowOf = (shard: number) => Math.floor((shard * batchSize) / numShards)
-  const firstShardOf = (index: number) => Math.floor((index * numShards) / numWorkers)
-  return { start: firstRowOf(firstShardOf(worker)), end: firstRowOf(firstShardOf(worker + 1)) }
+  const { first, count } = shardsOfWorkers(numShards, numWorkers)[worker]
+  return { start: firstRowOf(first), end: firstRowOf(first + count) }
 }
 
 function checkOptions(source: DataSource, { batchSize, seed, share = wholeBatch }: BatchReaderOptions): void {

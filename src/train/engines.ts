@@ -22,6 +22,15 @@ export async function openEngine(
   options: EngineOptions,
   notify: (message: string) => void,
 ): Promise<Engine> {
+  if (options.communicator !== undefined && choice !== 'native' && choice !== 'auto') {
+    throw new TalwegError({
+      code: 'UNSUPPORTED_BY_ENGINE',
+      operation: 'train',
+      problem: `the ${choice} engine trains on one worker, not on ${options.communicator.size}`,
+      hint: 'use --engine native for more than one worker',
+    })
+  }
+  if (options.communicator !== undefined) return factories.native(options)
   if (choice !== 'auto') return factories[choice](options)
   try {
     return await factories.native(options)

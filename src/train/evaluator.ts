@@ -7,6 +7,7 @@ import { invariant } from '../core/errors.js'
 import { numElements, tensorType, type TensorData } from '../core/shape.js'
 import type { DataSource, Batch } from '../data/index.js'
 import { allocateBatch } from '../data/index.js'
+import type { Communicator } from '../engine/communicator.js'
 import type { Engine, EngineBuffer, Executable } from '../engine/engine.js'
 import type { NamedType } from '../graph/index.js'
 import type { Module } from '../nn/index.js'
@@ -113,20 +114,35 @@ export class Evaluator {
     return new Evaluator(source, loaded)
   }
 
-  /** The mean of the loss and of each metric, by name. */
-  async run(): Promise<Record<string, number>> {
-    const sums: Record<string, number> = {}
-    let first = 0
-    for (const part of this.#parts) {
-      const perCall = batchesPerCall(part)
-      for (let done = 0; done < part.numBatches;) {
-        const count = Math.min(perCall, part.numBatches - done)
-        await this.#runCall(part, first, count, sums)
-        done += count
-        first += count * part.batchSize
-      }
+  /**
+   * The mean of the loss and of each metric, by name.
+   *
+   * @param communicator the workers that share the batches; sums are taken over all of them batch by batch, as one worker does
+   */
+  async run(communicator?: Communicator): Promise<Record<string, number>> {
+    const { rank, size } = communicator ?? { rank: 0, size: 1 }
+    const numBatches = this.#parts.reduce((sum, part) => sum + part.numBatches, 0)
+    const own = {
+      start: Math.floor((rank * numBatches) / size),
+      end: Math.floor(((rank + 1) * numBatches) / size),
     }
-    invariant(first === this.#source.numSamples, 'every held-out sample is evaluated once')
+    const values: Record<string, number[]> = Object.fromEntries(
+      this.#parts[0].executable.program.outputs.map(({ name }) => [name, []]),
+    )
+    let batch = 0
+    let sample = 0
+    for (const part of this.#parts) {
+      const end = batch + part.numBatches
+      for (let next = Math.max(batch, own.start); next < Math.min(end, own.end);) {
+        const count = Math.min(batchesPerCall(part), Math.min(end, own.end) - next)
+        await this.#runCall(part, sample + (next - batch) * part.batchSize, count, values)
+        next += count
+      }
+      batch = end
+      sample += part.numBatches * part.batchSize
+    }
+    invariant(sample === this.#source.numSamples, 'every held-out sample is evaluated once')
+    const sums = await sumsOfBatches(values, communicator)
     const names = Object.keys(sums).flatMap((name) =>
       name.endsWith('.total') ? [name.slice(0, -'.total'.length)] : [],
     )
@@ -137,17 +153,29 @@ export class Evaluator {
     { executable, stack, batchSize }: LoadedPart,
     first: number,
     count: number,
-    sums: Record<string, number>,
+    values: Record<string, number[]>,
   ): Promise<void> {
     const indices = Float64Array.from({ length: count * batchSize }, (_, row) => first + row)
     if (this.#source.gatherSync !== undefined) this.#source.gatherSync(indices, stack)
     else await this.#source.gather(indices, stack)
     const outputs = await executable.run(stacked(stack, count, batchSize), { steps: count })
-    for (const [name, { data }] of Object.entries(outputs)) {
-      sums[name] ??= 0
-      for (const value of data) sums[name] += value
-    }
+    for (const [name, { data }] of Object.entries(outputs)) for (const value of data) values[name].push(value)
   }
+}
+
+/** Of all workers' batches, in the batches' order: the same sums by however many workers. */
+async function sumsOfBatches(
+  values: Readonly<Record<string, readonly number[]>>,
+  communicator: Communicator | undefined,
+): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {}
+  for (const [name, own] of Object.entries(values)) {
+    const given = new Uint8Array(Float64Array.from(own).buffer)
+    const parts = communicator === undefined ? [given] : await communicator.allGather(given)
+    sums[name] = 0
+    for (const bytes of parts) for (const value of new Float64Array(bytes.slice().buffer)) sums[name] += value
+  }
+  return sums
 }
 
 function stacked(stack: Batch, count: number, batchSize: number): Batch {

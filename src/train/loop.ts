@@ -17,11 +17,15 @@ import { describeSettings, tokensPerSample, type PreparedTraining, type Training
 import { batchOf, ResidentBatches, StackedBatches, WholeData, type BatchSupply, type Stack } from './stackedBatches.js'
 import { StepsPerCall } from './stepsPerCall.js'
 import type { StopListener, StopRequest } from './stop.js'
+import type { Decisions, Team } from './team.js'
 
 export interface LoopOptions {
   readonly session: TrainingSession
-  readonly writer: CheckpointWriter
-  readonly recorder: RunRecorder
+  /** The workers that train together, and what they agree by. */
+  readonly team: Team
+  /** The run's folder is worker 0's: the others write nothing. */
+  readonly writer: CheckpointWriter | undefined
+  readonly recorder: RunRecorder | undefined
   readonly observer: TrainingObserver
   readonly stop: StopListener
   /** Of the checkpoint to go on from. */
@@ -43,7 +47,7 @@ export async function runLoop(options: LoopOptions): Promise<Ending> {
   try {
     return await loop.run()
   } finally {
-    await options.writer.finish()
+    await options.writer?.finish()
   }
 }
 
@@ -88,9 +92,9 @@ class Loop {
     }
     this.#step = manifest?.step ?? 0
     this.#progress = manifest === undefined ? newProgress() : restoreProgress(manifest)
-    this.#supply = openSupply(session.prepared, this.#step * batchSize)
+    this.#supply = openSupply(session.prepared, options.team, this.#step * batchSize)
     this.#perCall = new StepsPerCall(this.#supply.capacity)
-    this.#clock = new Clock(recorder.previous?.secondsElapsed ?? 0)
+    this.#clock = new Clock(recorder?.previous?.secondsElapsed ?? 0)
   }
 
   async run(): Promise<Ending> {
@@ -103,7 +107,6 @@ class Loop {
   }
 
   async #runCalls(): Promise<Ending> {
-    const { stop } = this.#options
     if (this.#step < this.#lastStep) this.#pending = this.#read(this.#step)
     while (this.#step < this.#lastStep && this.#pending !== undefined) {
       const stack: Stack = await this.#pending
@@ -112,19 +115,31 @@ class Loop {
       if (next < this.#lastStep) this.#pending = this.#read(next)
       const [outputs] = await Promise.all([call, this.#emptyHeapOnce()])
       await this.#take(stack, outputs)
-      const ending = await this.#atBoundary(outputs)
+      const agreed = await this.#agree()
+      const ending = await this.#atBoundary(outputs, agreed.isCheckpointDue)
       if (ending !== undefined) return ending
-      if (stop.request !== undefined) return this.#end({ kind: 'stopped', request: stop.request })
-      const { budgetSeconds } = this.#session.prepared.settings
-      if (budgetSeconds !== undefined && this.#clock.elapsed() >= budgetSeconds) return this.#end({ kind: 'budget' })
+      if (agreed.stop !== undefined) return this.#end({ kind: 'stopped', request: agreed.stop })
+      if (agreed.isBudgetReached) return this.#end({ kind: 'budget' })
     }
     return this.#end({ kind: this.#step < this.#totalSteps ? 'paused' : 'done' })
+  }
+
+  /** What the clock and signals decide, for all workers alike. */
+  #agree(): Promise<Decisions> {
+    const { team, stop } = this.#options
+    const { budgetSeconds } = this.#session.prepared.settings
+    return team.agree({
+      stop: stop.request,
+      isBudgetReached: budgetSeconds !== undefined && this.#clock.elapsed() >= budgetSeconds,
+      isCheckpointDue: this.#checkpoints.isDue(this.#step),
+    })
   }
 
   /** Begins to read the batches of the call that starts at `step`. */
   #read(step: number): Promise<Stack> {
     const until = Math.min(...Object.values(this.#rhythm).map((every) => every - (step % every)), this.#lastStep - step)
-    const reading = this.#supply.next(this.#perCall.next(Math.max(1, until)))
+    const wanted = this.#perCall.next(Math.max(1, until))
+    const reading = this.#options.team.stepsOfCall(wanted).then((steps) => this.#supply.next(steps))
     // A failure belongs to the call that needs these batches.
     reading.catch(() => undefined)
     return reading
@@ -174,20 +189,20 @@ class Loop {
   }
 
   /** Reports, validates and saves where this step asks for it. */
-  async #atBoundary(outputs: Outputs): Promise<Ending | undefined> {
+  async #atBoundary(outputs: Outputs, isCheckpointDue: boolean): Promise<Ending | undefined> {
     const isLast = this.#step === this.#totalSteps
     const isDue = (every: number): boolean => isLast || this.#step % every === 0
     const validates = this.#session.evaluator !== undefined && isDue(this.#rhythm.validate)
     let ending: Ending | undefined
     if (validates || isDue(this.#rhythm.report)) ending = await this.#report(outputs, validates)
     if (ending !== undefined && !isLast) return this.#end(ending)
-    if (isLast || this.#checkpoints.isDue(this.#step)) await this.#save()
+    if (isLast || isCheckpointDue) await this.#save()
     return undefined
   }
 
   async #report(outputs: Outputs, validates: boolean): Promise<Ending | undefined> {
     const { recorder, observer, writer } = this.#options
-    writer.check()
+    writer?.check()
     const loss = this.#progress.lossSum / this.#progress.numLosses
     const measured = validates ? await this.#validate() : {}
     const { tokensPerSecond, samplesPerSecond } = this.#rates(this.#clock.takeRate())
@@ -203,14 +218,14 @@ class Loop {
       ...(outputs.gradientNorm === undefined ? {} : { gradientNorm: lastOf(outputs.gradientNorm) }),
       ...measured,
     }
-    recorder.record(report)
+    recorder?.record(report)
     observer.reported(report)
     return this.#judge(loss, report.validationLoss)
   }
 
   /** What validation measured, by the names that reports have for it. */
   async #validate(): Promise<Record<string, number>> {
-    const measured = await this.#session.evaluator?.run()
+    const measured = await this.#session.evaluator?.run(this.#options.team.communicator)
     this.#clock.skip()
     return Object.fromEntries(
       Object.entries(measured ?? {}).map(([name, value]) => [
@@ -240,7 +255,7 @@ class Loop {
   /** Writes the state; bringing it to the disk goes on behind the training. */
   async #save(): Promise<void> {
     const { writer } = this.#options
-    if (writer.newestStep === this.#step) return
+    if (writer === undefined || writer.newestStep === this.#step) return
     const { prepared } = this.#session
     await writer.start({
       step: this.#step,
@@ -263,14 +278,16 @@ class Loop {
   /** The error that ends a run whose loss is no number, naming the first value that was none. */
   async #divergence(stack: Stack, index: number, loss: number): Promise<TalwegError> {
     const { optimizer } = this.#session.prepared
-    const finding = await this.#session.executable.findNonFinite(
-      optimizer.fullBatch ? stack.inputs : batchOf(stack, index),
-    )
+    // Each worker would stop at another instruction, and wait for one that doesn't come: with several it is not looked for.
+    const finding =
+      this.#options.team.communicator === undefined
+        ? await this.#session.executable.findNonFinite(optimizer.fullBatch ? stack.inputs : batchOf(stack, index))
+        : undefined
     const first =
       finding === undefined
         ? ''
         : `; the first value that is not finite is ${finding.label} ${formatType(finding.type)}`
-    const { newestStep } = this.#options.writer
+    const newestStep = this.#options.writer?.newestStep
     const kept = newestStep === undefined ? '' : `; the checkpoint of step ${newestStep} is whole`
     return new TalwegError({
       code: 'DIVERGED',
@@ -282,10 +299,15 @@ class Loop {
 }
 
 /** Where the batches come from, beginning at a global sample position. */
-function openSupply(prepared: PreparedTraining, position: number): BatchSupply {
-  const { settings, source, batchSize, optimizer, resident, maxStepsPerCall } = prepared
-  if (optimizer.fullBatch) return new WholeData(source)
-  const options = { seed: settings.seed, batchSize, position, capacity: maxStepsPerCall }
+function openSupply(
+  prepared: PreparedTraining,
+  { communicator, maxStepsPerCall }: Team,
+  position: number,
+): BatchSupply {
+  const { settings, source, batchSize, sharding, optimizer, resident } = prepared
+  const share = { ...sharding, worker: communicator?.rank ?? 0 }
+  if (optimizer.fullBatch) return new WholeData(source, share)
+  const options = { seed: settings.seed, batchSize, position, capacity: maxStepsPerCall, share }
   return resident === undefined ? new StackedBatches(source, options) : new ResidentBatches(source, resident, options)
 }
 

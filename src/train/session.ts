@@ -8,9 +8,12 @@ import { dtypes, type DType, type HostArray } from '../core/dtype.js'
 import { TalwegError } from '../core/errors.js'
 import { formatType, numElements, sameType, sizeBytes, tensorData, type TensorData } from '../core/shape.js'
 import type { Batch, DataSource } from '../data/index.js'
+import type { Communicator } from '../engine/communicator.js'
 import type { Engine, EngineBuffer, Executable } from '../engine/engine.js'
 import type { OutgoingTensor } from '../exchange/safetensors/index.js'
+import { printGraph } from '../graph/index.js'
 import type { Module } from '../nn/index.js'
+import { rowsOfWorker, shardBatch, type BatchSharding } from '../distribute/sharding.js'
 import { withLearningRate, type Optimizer } from '../optim/index.js'
 import type { JsonValue, LoadedCheckpoint } from './checkpoint/index.js'
 import { openEngine } from './engines.js'
@@ -36,7 +39,10 @@ export interface PreparedTraining {
   readonly model: Module
   readonly optimizer: Optimizer
   readonly engine: Engine
+  /** Over all workers. */
   readonly batchSize: number
+  /** Its virtual shards, and which of them are this worker's. */
+  readonly sharding: BatchSharding
   readonly totalSteps: number
   readonly step: StepGraph
   readonly compiled: CompiledProgram
@@ -46,6 +52,8 @@ export interface PreparedTraining {
   /** Steps that a call of the engine has at most. */
   readonly maxStepsPerCall: number
   readonly memory: MemoryNeed
+  /** The step of one shard as text: the same at all workers, whatever their part of a batch. */
+  stepText(): string
 }
 
 /**
@@ -57,9 +65,10 @@ export async function prepareTraining(
   training: Training,
   settings: Settings,
   notify: (message: string) => void,
+  communicator?: Communicator,
 ): Promise<PreparedTraining> {
   const { definition } = training
-  const engine = await openEngine(settings.engine, { threads: settings.threads }, notify)
+  const engine = await openEngine(settings.engine, { threads: settings.threads, communicator }, notify)
   const source = await callUserAsync('data', definition.data)
   checkSource(source)
   const model = await callUserAsync('model', () => definition.model(factsOf(source)))
@@ -72,11 +81,12 @@ export async function prepareTraining(
   const totalSteps = resolveSteps(settings, batchSize, source)
   const parts = { model, loss: definition.loss, metrics: definition.metrics }
   const { seed, accumulate } = settings
+  const sharding = resolveSharding(settings, communicator)
+  const rows = rowsOfWorker(sharding, batchSize)
   const choices = { precision: settings.precision, disabledPasses: new Set(settings.disabledPasses) }
-  const batch = batchTypes(source, batchSize)
-  const step = callUser('loss', () =>
-    buildTrainingStep({ ...parts, optimizer, batch, batchSize, totalSteps, seed, accumulate }),
-  )
+  const batch = batchTypes(source, rows.end - rows.start)
+  const traced = { ...parts, optimizer, batch, batchSize, totalSteps, seed, accumulate, sharding }
+  const step = callUser('loss', () => buildTrainingStep(traced))
   const steppedInputs = new Set(optimizer.fullBatch ? [] : step.inputs)
   const compiled = compileGraph(step.graph, engine, {
     state: step.state,
@@ -85,14 +95,15 @@ export async function prepareTraining(
     ...choices,
   })
   const { validation } = source
-  const validationSize = validation && Math.min(validation.numSamples, optimizer.fullBatch ? 1024 : batchSize)
+  const validationSize =
+    validation && Math.min(validation.numSamples, optimizer.fullBatch ? 1024 : batchSize / sharding.numShards)
   const evaluation =
     validation &&
     validationSize &&
     callUser('metrics', () => planEvaluation(parts, validation, validationSize, engine, choices))
   const resident = optimizer.fullBatch ? undefined : residentRows(source, engine)
   const batchBytes = batch.reduce((sum, { type }) => sum + sizeBytes(type), 0)
-  const stackedBytes = resident === undefined ? batchBytes : batchSize * Int32Array.BYTES_PER_ELEMENT
+  const stackedBytes = resident === undefined ? batchBytes : (rows.end - rows.start) * Int32Array.BYTES_PER_ELEMENT
   const maxStepsPerCall = optimizer.fullBatch
     ? maxSteps
     : stepsToPlanFor(programCost(compiled.program).total, stackedBytes, settings.threads ?? availableParallelism())
@@ -105,6 +116,7 @@ export async function prepareTraining(
     optimizer,
     engine,
     batchSize,
+    sharding,
     totalSteps,
     step,
     compiled,
@@ -112,6 +124,11 @@ export async function prepareTraining(
     resident,
     maxStepsPerCall,
     memory,
+    stepText: () => {
+      const ofOneShard = { ...sharding, own: { first: 0, count: 1 } }
+      const oneShard = batchTypes(source, batchSize / sharding.numShards)
+      return printGraph(buildTrainingStep({ ...traced, batch: oneShard, sharding: ofOneShard }).graph)
+    },
   }
 }
 
@@ -156,7 +173,7 @@ function checkParameters(model: Module): void {
 }
 
 function resolveBatchSize(
-  { batchSize, accumulate }: Settings,
+  { batchSize, accumulate, shards = 1 }: Settings,
   optimizer: Optimizer,
   { numSamples }: DataSource,
 ): number {
@@ -171,9 +188,24 @@ function resolveBatchSize(
   }
   const size = batchSize ?? (optimizer.fullBatch ? numSamples : undefined)
   if (size === undefined) return fail('batchSize is missing', 'give it in the training file, or with --batch-size')
-  if (size % accumulate !== 0)
-    fail(`a batch of ${size} can't be cut into ${accumulate} equal parts`, 'choose a divisor for accumulate')
+  if (size % shards !== 0)
+    fail(`a batch of ${size} can't be cut into ${shards} equal shards`, 'choose a divisor for shards')
+  if ((size / shards) % accumulate !== 0) {
+    const what = shards === 1 ? 'a batch' : 'a shard'
+    fail(`${what} of ${size / shards} can't be cut into ${accumulate} equal parts`, 'choose a divisor for accumulate')
+  }
   return size
+}
+
+function resolveSharding({ shards = 1 }: Settings, communicator: Communicator | undefined): BatchSharding {
+  const { size, rank } = communicator ?? { size: 1, rank: 0 }
+  if (size <= shards) return shardBatch(shards, size, rank)
+  throw new TalwegError({
+    code: 'INVALID_SETTING',
+    operation: 'train',
+    problem: `${shards === 1 ? '1 shard' : `${shards} shards`} can't be shared by ${size} workers`,
+    hint: 'train with as many workers as shards, or fewer; shards are fixed when a run is begun',
+  })
 }
 
 function resolveSteps({ steps, epochs }: Settings, batchSize: number, { numSamples }: DataSource): number {
@@ -222,6 +254,12 @@ export class TrainingSession {
     return new TrainingSession(prepared, executable, evaluator, state)
   }
 
+  /** Gives every worker the state of worker 0, to begin with. */
+  async shareState(communicator: Communicator): Promise<void> {
+    const staging = new Map<DType, HostArray>()
+    for (const buffer of this.#state.values()) await shareBuffer(buffer, communicator, staging)
+  }
+
   /** The state, as a checkpoint keeps it, to be taken piece by piece between calls of the engine. */
   outgoingState(): { model: OutgoingTensor[]; optimizer: OutgoingTensor[] } {
     const staging = new Map<DType, HostArray>()
@@ -259,6 +297,23 @@ async function* piecesOf(buffer: EngineBuffer, staging: Map<DType, HostArray>): 
     const piece = { dtype, shape: [count, ...row], data: place.subarray(0, count * numElements(row)) }
     await buffer.readRows(first, piece)
     yield piece
+  }
+}
+
+async function shareBuffer(
+  buffer: EngineBuffer,
+  communicator: Communicator,
+  staging: Map<DType, HostArray>,
+): Promise<void> {
+  let firstRow = 0
+  for await (const piece of piecesOf(buffer, staging)) {
+    const bytes = new Uint8Array(piece.data.buffer, piece.data.byteOffset, piece.data.byteLength)
+    const given = await communicator.broadcast(communicator.rank === 0 ? bytes : undefined)
+    if (communicator.rank === 0) continue
+    bytes.set(given)
+    const isWhole = sameType(piece, buffer.type)
+    await (isWhole || buffer.writeRows === undefined ? buffer.write(piece) : buffer.writeRows(firstRow, piece))
+    firstRow += piece.shape[0] ?? 0
   }
 }
 
@@ -320,12 +375,13 @@ export function describeSettings({
   optimizer,
   engine,
 }: PreparedTraining): Record<string, JsonValue> {
-  const { epochs: _epochs, ...rest } = settings
+  const { epochs: _epochs, shards, ...rest } = settings
   const defined = Object.entries(rest).flatMap(([name, value]): [string, JsonValue][] =>
     value === undefined ? [] : [[name, value]],
   )
   return {
     ...Object.fromEntries(defined),
+    ...(shards === undefined || shards === 1 ? {} : { shards }),
     batchSize,
     steps: totalSteps,
     learningRate: optimizer.learningRate.peak,

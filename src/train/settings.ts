@@ -24,7 +24,12 @@ const settingsSchema = z.strictObject({
   precision: z.enum(['f32', 'bf16']).default('f32'),
   /** Everything random follows from it: initial weights, the order of the data, dropout. */
   seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
-  /** Parts that a batch is worked through in, one after another: less memory, the same mathematics. */
+  /**
+   * Virtual shards that a batch is a sum over, by a fixed tree: bits depend on their number, and not on the number of
+   * workers, who share them. Default: the number of workers.
+   */
+  shards: count.optional(),
+  /** Parts that a shard is worked through in, one after another: less memory, the same mathematics. */
   accumulate: count.default(1),
   /** Steps between reports. Default: a hundredth of the training. */
   reportEvery: count.optional(),

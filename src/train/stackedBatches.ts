@@ -6,7 +6,7 @@
 import { invariant } from '../core/errors.js'
 import type { HostArray } from '../core/dtype.js'
 import { numElements, tensorData, type TensorData } from '../core/shape.js'
-import { allocateBatch, BatchReader, gatherRows, type Batch, type DataSource } from '../data/index.js'
+import { allocateBatch, BatchReader, gatherRows, rowsOfShare, type Batch, type DataSource, type Share } from '../data/index.js' // prettier-ignore
 import { maxSteps } from './stepsPerCall.js'
 
 /** The batches of one call. */
@@ -33,26 +33,28 @@ export interface StackedBatchesOptions {
   readonly position: number
   /** Batches that a stack holds. */
   readonly capacity: number
+  /** This worker's part of each batch; all of it by default. */
+  readonly share?: Share
 }
 
 export class StackedBatches implements BatchSupply {
   readonly capacity: number
   readonly #source: DataSource
   readonly #reader: BatchReader
-  readonly #batchSize: number
+  readonly #numRows: number
   readonly #stacks: readonly Batch[]
   readonly #indices: Float64Array
   readonly #epochs: Float64Array
   #turn = 0
 
-  constructor(source: DataSource, { seed, batchSize, position, capacity }: StackedBatchesOptions) {
+  constructor(source: DataSource, { seed, batchSize, position, capacity, share }: StackedBatchesOptions) {
     this.#source = source
-    this.#batchSize = batchSize
-    this.#reader = new BatchReader(source, { seed, batchSize, position, prefetch: 0 })
+    this.#reader = new BatchReader(source, { seed, batchSize, position, share, prefetch: 0 })
+    this.#numRows = this.#reader.numRows
     this.capacity = capacity
-    this.#stacks = [0, 1].map(() => allocateBatch(source.element, batchSize * capacity))
-    this.#indices = new Float64Array(batchSize)
-    this.#epochs = new Float64Array(batchSize)
+    this.#stacks = [0, 1].map(() => allocateBatch(source.element, this.#numRows * capacity))
+    this.#indices = new Float64Array(this.#numRows)
+    this.#epochs = new Float64Array(this.#numRows)
   }
 
   async next(steps: number): Promise<Stack> {
@@ -61,11 +63,11 @@ export class StackedBatches implements BatchSupply {
     this.#turn = 1 - this.#turn
     for (let step = 0; step < steps; step++) {
       const indices = this.#reader.nextIndices(this.#indices, this.#epochs)
-      const firstRow = step * this.#batchSize
+      const firstRow = step * this.#numRows
       if (this.#source.gatherSync !== undefined) this.#source.gatherSync(indices, stack, firstRow, this.#epochs)
       else await this.#source.gather(indices, stack, firstRow, this.#epochs)
     }
-    return { steps, inputs: firstRows(stack, steps, this.#batchSize) }
+    return { steps, inputs: firstRows(stack, steps, this.#numRows) }
   }
 }
 
@@ -74,24 +76,24 @@ export class ResidentBatches implements BatchSupply {
   readonly capacity: number
   readonly #data: Batch
   readonly #reader: BatchReader
-  readonly #batchSize: number
+  readonly #numRows: number
   readonly #rows: readonly Int32Array[]
   #turn = 0
 
-  constructor(source: DataSource, data: Batch, { seed, batchSize, position, capacity }: StackedBatchesOptions) {
+  constructor(source: DataSource, data: Batch, { seed, batchSize, position, capacity, share }: StackedBatchesOptions) {
     this.#data = data
-    this.#batchSize = batchSize
-    this.#reader = new BatchReader(source, { seed, batchSize, position, prefetch: 0 })
+    this.#reader = new BatchReader(source, { seed, batchSize, position, share, prefetch: 0 })
+    this.#numRows = this.#reader.numRows
     this.capacity = capacity
-    this.#rows = [0, 1].map(() => new Int32Array(batchSize * capacity))
+    this.#rows = [0, 1].map(() => new Int32Array(this.#numRows * capacity))
   }
 
   async next(steps: number): Promise<Stack> {
     invariant(steps >= 1 && steps <= this.capacity, `rows of ${steps} batches`)
-    const rows = this.#rows[this.#turn].subarray(0, steps * this.#batchSize)
+    const rows = this.#rows[this.#turn].subarray(0, steps * this.#numRows)
     this.#turn = 1 - this.#turn
     for (let step = 0; step < steps; step++) {
-      this.#reader.nextIndices(rows.subarray(step * this.#batchSize, (step + 1) * this.#batchSize))
+      this.#reader.nextIndices(rows.subarray(step * this.#numRows, (step + 1) * this.#numRows))
     }
     return { steps, inputs: this.#data, rows }
   }
@@ -132,14 +134,15 @@ function gatheredBatch(data: Batch, rows: Int32Array, batchSize: number, step: n
   )
 }
 
-/** All samples at once, in the data's own order, the same for every step: for gradient descent proper. */
+/** All samples of this worker at once, in the data's own order, the same for every step: for gradient descent proper. */
 export class WholeData implements BatchSupply {
   readonly capacity = maxSteps
   readonly #batch: Promise<Batch>
 
-  constructor(source: DataSource) {
-    const batch = allocateBatch(source.element, source.numSamples)
-    const indices = Float64Array.from({ length: source.numSamples }, (_, sample) => sample)
+  constructor(source: DataSource, share: Share) {
+    const { start, end } = rowsOfShare(source.numSamples, share)
+    const batch = allocateBatch(source.element, end - start)
+    const indices = Float64Array.from({ length: end - start }, (_, row) => start + row)
     this.#batch = source.gather(indices, batch).then(() => batch)
     this.#batch.catch(() => undefined)
   }

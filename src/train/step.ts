@@ -7,8 +7,10 @@
  */
 import { gradients } from '../autodiff/index.js'
 import { invariant, TalwegError } from '../core/errors.js'
+import { sumOverShards } from '../core/shardTree.js'
 import { formatType, tensorType, type Shape, type TensorType } from '../core/shape.js'
 import { isTensor, trace, type AnyTensor, type Graph, type NamedType, type Tensor } from '../graph/index.js'
+import { rowsOfWorker, sumOverWorkers, wholeBatch, type BatchSharding } from '../distribute/sharding.js'
 import { Mean, withParameters, type AnyParameter, type Module } from '../nn/index.js'
 import {
   add, alias, and, convert, divide, isFinite, maximum, minimum, multiply, optimizationBarrier, random, reshape, scalar, sliceDim,
@@ -28,8 +30,10 @@ export interface TracedTraining<M extends Module = Module> {
   readonly batchSize: number
   readonly totalSteps: number
   readonly seed: number
-  /** Parts that the batch is worked through in. */
+  /** Parts that a shard is worked through in. */
   readonly accumulate: number
+  /** Virtual shards of a batch, and which of them this worker has; one, and all of it, by default. */
+  readonly sharding?: BatchSharding
 }
 
 export interface StepGraph {
@@ -193,6 +197,11 @@ interface Sums {
   readonly gradients: readonly AnyTensor[]
 }
 
+/** A shard's sums, and where it leaves what the model moves by itself. */
+interface ShardSums extends Sums {
+  readonly statistics: ReadonlyMap<string, AnyTensor>
+}
+
 /**
  * The batch's loss and gradients, part by part. The sums of losses and the sums of weights are added up apart and divided
  * at the end, so that uneven parts count as they would in one.
@@ -202,9 +211,9 @@ function traceBatch<M extends Module>(
   parameters: ReadonlyMap<string, AnyParameter>,
   tensors: Tensors,
 ): TracedBatch {
-  const { batch, accumulate } = training
+  const { batch, accumulate, sharding = wholeBatch } = training
   const trained = Array.from(parameters).filter(([, { trainable }]) => trainable)
-  if (accumulate === 1) {
+  if (accumulate === 1 && sharding.numShards === 1) {
     const inputs = batch.map(({ name }) => get(tensors, name))
     const { loss, statistics } = tracePart(training, parameters, tensors, new Map(), inputs, 0)
     return {
@@ -219,23 +228,67 @@ function traceBatch<M extends Module>(
       statistics,
     }
   }
+  const sums = traceShards(training, parameters, tensors)
+  const weight = maximum(sums.weight, 1)
+  const means = sums.gradients.map((sum) => divide(sum, weight))
+  return { loss: divide(sums.total, weight), gradients: named(trained, means), statistics: sums.statistics }
+}
+
+/**
+ * All shards' sums: this worker's own, up the tree, then the rest of the tree between workers. What a shard gives is held
+ * apart, so that it is computed by the same kernels wherever it is added to whatever.
+ */
+function traceShards<M extends Module>(
+  training: TracedTraining<M>,
+  parameters: ReadonlyMap<string, AnyParameter>,
+  tensors: Tensors,
+): ShardSums {
+  const { sharding = wholeBatch } = training
+  if (sharding.numShards === 1) return traceShard(training, parameters, tensors, 0)
+  let latest: ShardSums | undefined
+  const own = sumOverShards(
+    sharding.own,
+    (shard) => (latest = holdApart(traceShard(training, parameters, tensors, shard, latest))),
+    (left, right) => (latest = addShards(left, right)),
+  )
+  const [total, weight, ...others] = sumOverWorkers(sharding, [own.total, own.weight, ...own.statistics.values(), ...own.gradients]) // prettier-ignore
+  const statistics = Array.from(own.statistics.keys(), (path, index): [string, AnyTensor] => [
+    path,
+    divide(others[index], sharding.numShards),
+  ])
+  return { total, weight, gradients: others.slice(statistics.length), statistics: new Map(statistics) }
+}
+
+/** @param before what has to be there before this shard is begun: else all shards could be alive together */
+function traceShard<M extends Module>(
+  training: TracedTraining<M>,
+  parameters: ReadonlyMap<string, AnyParameter>,
+  tensors: Tensors,
+  shard: number,
+  before?: Sums,
+): ShardSums {
+  const { batch, batchSize, accumulate, sharding = wholeBatch } = training
+  const trained = Array.from(parameters).filter(([, { trainable }]) => trainable)
+  const partSize = batchSize / sharding.numShards / accumulate
+  const ownFirstRow = rowsOfWorker(sharding, batchSize).start
   let statistics: ReadonlyMap<string, AnyTensor> = new Map()
   let sums: Sums | undefined
   for (let part = 0; part < accumulate; part++) {
-    const cut = batch.map(({ name }) => partOf(get(tensors, name), part, accumulate))
+    const firstRow = (shard * accumulate + part) * partSize
+    const cut = batch.map(({ name }) => rowsOf(get(tensors, name), firstRow - ownFirstRow, partSize))
+    const earlier = sums ?? before
     const held: { inputs: readonly AnyTensor[]; sums?: Sums } =
-      sums === undefined ? { inputs: cut } : holdBack(cut, sums)
+      earlier === undefined ? { inputs: cut } : holdBack(cut, earlier)
     // Aliases of its own for each part: by them a part's gradients have nothing to do with the sums held back before it.
     const aliases = new Map(trained.map(([path]) => [path, alias(get(tensors, path))]))
-    const found = tracePart(training, parameters, new Map([...tensors, ...aliases]), statistics, held.inputs, part)
+    const found = tracePart(training, parameters, new Map([...tensors, ...aliases]), statistics, held.inputs, firstRow)
     statistics = found.statistics
     const partGradients = gradients(found.total, [...aliases.values()])
-    sums = addSums(held.sums, { total: found.total, weight: found.weight, gradients: partGradients })
+    const partSums = { total: found.total, weight: found.weight, gradients: partGradients }
+    sums = addSums(sums === undefined ? undefined : held.sums, partSums)
   }
-  invariant(sums !== undefined, 'a batch has a part')
-  const weight = maximum(sums.weight, 1)
-  const means = sums.gradients.map((sum) => divide(sum, weight))
-  return { loss: divide(sums.total, weight), gradients: named(trained, means), statistics }
+  invariant(sums !== undefined, 'a shard has a part')
+  return { ...sums, statistics }
 }
 
 /** The same values, those of the next part made to come after all sums: else all parts could be alive together. */
@@ -248,6 +301,13 @@ function holdBack(
   return { inputs: held.slice(2, end), sums: { total: held[0], weight: held[1], gradients: held.slice(end) } }
 }
 
+/** The same values, into whose making nothing is fused that is done with them. */
+function holdApart({ total, weight, gradients: summed, statistics }: ShardSums): ShardSums {
+  const [heldTotal, heldWeight, ...held] = optimizationBarrier([total, weight, ...statistics.values(), ...summed])
+  const moved = Array.from(statistics.keys(), (path, index): [string, AnyTensor] => [path, held[index]])
+  return { total: heldTotal, weight: heldWeight, gradients: held.slice(moved.length), statistics: new Map(moved) }
+}
+
 function addSums(left: Sums | undefined, right: Sums): Sums {
   if (left === undefined) return right
   return {
@@ -257,6 +317,14 @@ function addSums(left: Sums | undefined, right: Sums): Sums {
   }
 }
 
+function addShards(left: ShardSums, right: ShardSums): ShardSums {
+  const statistics = Array.from(left.statistics, ([path, value]): [string, AnyTensor] => [
+    path,
+    add(value, right.statistics.get(path) ?? value),
+  ])
+  return { ...addSums(left, right), statistics: new Map(statistics) }
+}
+
 function named(
   trained: readonly (readonly [string, AnyParameter])[],
   values: readonly AnyTensor[],
@@ -264,10 +332,8 @@ function named(
   return new Map(trained.map(([path], index) => [path, values[index]]))
 }
 
-function partOf(tensor: AnyTensor, part: number, numParts: number): AnyTensor {
-  if (numParts === 1) return tensor
-  const size = tensor.shape[0] / numParts
-  return sliceDim(tensor, 0, part * size, (part + 1) * size)
+function rowsOf(tensor: AnyTensor, first: number, count: number): AnyTensor {
+  return count === tensor.shape[0] ? tensor : sliceDim(tensor, 0, first, first + count)
 }
 
 interface TracedPart {
@@ -283,12 +349,12 @@ function tracePart<M extends Module>(
   tensors: Tensors,
   statistics: ReadonlyMap<string, AnyTensor>,
   inputs: readonly AnyTensor[],
-  part: number,
+  firstRow: number,
 ): TracedPart {
-  const { model, loss, batch, batchSize, seed, accumulate } = training
+  const { model, loss, batch, batchSize, seed, accumulate, sharding = wholeBatch } = training
   const step = get(tensors, stepCounter)
-  const partSize = batchSize / accumulate
-  const firstSample = add(multiply(step, scalar(batchSize, 'u32')), scalar(part * partSize, 'u32')) as AnyTensor
+  const partSize = batchSize / sharding.numShards / accumulate
+  const firstSample = add(multiply(step, scalar(batchSize, 'u32')), scalar(firstRow, 'u32')) as AnyTensor
   const randomness = { seed: scalar(seedWord(seed), 'u32'), step, sampleOffset: firstSample, numSamples: partSize }
   const values = new Map(
     Array.from(parameters, ([path, parameter]) => [parameter, statistics.get(path) ?? get(tensors, path)]),

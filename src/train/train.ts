@@ -1,6 +1,7 @@
 /** `train`: one training, in one run's folder, from the start or from its newest whole checkpoint to its end. */
 import { relative, resolve } from 'node:path'
 import { TalwegError } from '../core/errors.js'
+import type { Communicator } from '../engine/communicator.js'
 import type { EngineProfiling } from '../engine/engine.js'
 import {
   CheckpointWriter,
@@ -8,6 +9,7 @@ import {
   removeTemporaries,
   type JsonValue,
   type LoadedCheckpoint,
+  type Manifest,
 } from './checkpoint/index.js'
 import { runLoop, type Ending } from './loop.js'
 import { readReports, type Report } from './metrics/index.js'
@@ -20,6 +22,7 @@ import { checkFits } from './memoryNeed.js'
 import { describeSettings, prepareTraining, TrainingSession, type PreparedTraining } from './session.js'
 import { overlaySettings } from './settings.js'
 import { StopListener } from './stop.js'
+import { alone, assemble, jsonOf, toldByFirst, type Team } from './team.js'
 import type { Training } from './training.js'
 
 export interface TrainOptions {
@@ -34,6 +37,8 @@ export interface TrainOptions {
   readonly observer: TrainingObserver
   /** Whether to time each instruction, and to write `profile.json` and `trace.json`. */
   readonly profile?: boolean
+  /** The other workers, where there are several. Worker 0 alone keeps the run's folder, and tells of it. */
+  readonly communicator?: Communicator
 }
 
 export interface TrainResult {
@@ -51,36 +56,24 @@ export interface TrainResult {
  *
  * @throws what the training file, the settings, the data or the disk are at fault for; DIVERGED; DOES_NOT_FIT
  */
-export async function train({
-  training,
-  overrides,
-  folder: path,
-  resume,
-  file,
-  observer,
-  profile = false,
-}: TrainOptions): Promise<TrainResult> {
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const { training, overrides, folder: path, resume, file, observer, profile = false, communicator } = options
   const folder = new RunFolder(path)
-  const hadRun = await folder.hasRun()
-  if (hadRun && !resume) await folder.prepare(false)
-  const given = hadRun ? overlaySettings((await folder.readDescription()).overrides, overrides) : overrides
-  const settings = training.settings(given)
+  const isFirst = communicator === undefined || communicator.rank === 0
+  const given = await toldByFirst(communicator, () => overridesOfRun(folder, options))
   const notify = (message: string): void => observer.told(message)
-  const prepared = await prepareTraining(training, settings, notify)
+  const prepared = await prepareTraining(training, training.settings(given), notify, communicator)
   try {
+    const team = communicator === undefined ? alone(prepared) : await assemble(prepared, overrides, communicator)
     checkFits(prepared)
-    const profiling = profile ? checkProfiling(prepared.engine) : undefined
+    const profiling = profile && isFirst ? checkProfiling(prepared.engine) : undefined
+    const joined = { prepared, team, folder, observer, profiling }
+    if (!isFirst) return await trainAlong(joined)
     await folder.prepare(resume)
     const lock = await RunLock.take(folder.path, notify)
     try {
-      return await trainLocked(
-        prepared,
-        folder,
-        { file: file === undefined ? null : relative(resolve(path), resolve(file)), overrides: jsonOf(given) },
-        resume,
-        observer,
-        profiling,
-      )
+      const relativeFile = file === undefined ? null : relative(resolve(path), resolve(file))
+      return await trainLocked(joined, { file: relativeFile, overrides: jsonOf(given) }, resume)
     } finally {
       await lock.release()
     }
@@ -89,18 +82,50 @@ export async function train({
   }
 }
 
+/** What is set over the training file's own settings: as the run was begun, and over that as was said now. */
+async function overridesOfRun(
+  folder: RunFolder,
+  { training, overrides, resume, communicator }: TrainOptions,
+): Promise<Readonly<Record<string, unknown>>> {
+  const hadRun = await folder.hasRun()
+  if (hadRun && !resume) await folder.prepare(false)
+  if (hadRun) return overlaySettings((await folder.readDescription()).overrides, overrides)
+  if (communicator === undefined || training.settings(overrides).shards !== undefined) return overrides
+  return { ...overrides, shards: communicator.size }
+}
+
 interface Origin {
   readonly file: string | null
   readonly overrides: { readonly [key: string]: JsonValue }
 }
 
+interface Joined {
+  readonly prepared: PreparedTraining
+  readonly team: Team
+  readonly folder: RunFolder
+  readonly observer: TrainingObserver
+  readonly profiling: EngineProfiling | undefined
+}
+
+/** A worker that is not the first: it computes, and writes nothing. */
+async function trainAlong({ prepared, team, folder, observer }: Joined): Promise<TrainResult> {
+  const manifest = await toldByFirst<Manifest | null>(team.communicator, () => Promise.resolve(null))
+  const session = await TrainingSession.open(prepared)
+  if (team.communicator !== undefined) await session.shareState(team.communicator)
+  const stop = new StopListener(() => undefined)
+  const none = { writer: undefined, recorder: undefined, profiler: undefined }
+  try {
+    const ending = await runLoop({ session, team, observer, stop, manifest: manifest ?? undefined, ...none })
+    return { ending, folder, lastReport: undefined, profile: undefined, session }
+  } finally {
+    stop.close()
+  }
+}
+
 async function trainLocked(
-  prepared: PreparedTraining,
-  folder: RunFolder,
+  { prepared, team, folder, observer, profiling }: Joined,
   origin: Origin,
   resume: boolean,
-  observer: TrainingObserver,
-  profiling: EngineProfiling | undefined,
 ): Promise<TrainResult> {
   await removeTemporaries(folder.checkpoints)
   const checkpoint = resume
@@ -117,7 +142,9 @@ async function trainLocked(
   const step = checkpoint?.manifest.step ?? 0
   const writer = new CheckpointWriter(folder.checkpoints, settings.keep, checkpoint?.manifest.step)
   const peaks = await profiling?.measurePeaks?.()
+  await toldByFirst(team.communicator, () => Promise.resolve(checkpoint?.manifest))
   const session = await TrainingSession.open(prepared, checkpoint)
+  if (team.communicator !== undefined) await session.shareState(team.communicator)
   const profiler = profiling && new Profiler(profiling, session.executable, peaks)
   const recorder = await RunRecorder.open(folder, step)
   const stop = new StopListener(({ reason }) =>
@@ -134,6 +161,7 @@ async function trainLocked(
   try {
     const ending = await runLoop({
       session,
+      team,
       writer,
       recorder,
       observer,
@@ -153,7 +181,7 @@ async function trainLocked(
 }
 
 /** Settings without which going on would not be going on. */
-const fixedSettings = ['seed', 'batchSize'] as const
+const fixedSettings = ['seed', 'batchSize', 'shards'] as const
 
 /** @throws CHECKPOINT_MISMATCH where data or settings are others; other differences are told */
 function checkResumable(
@@ -173,7 +201,7 @@ function checkResumable(
   for (const name of fixedSettings) {
     if (now[name] === manifest.settings[name]) continue
     throw mismatch(
-      `${name} is ${JSON.stringify(now[name])}, and the run was begun with ${JSON.stringify(manifest.settings[name])}`,
+      `${name} is ${JSON.stringify(now[name] ?? 1)}, and the run was begun with ${JSON.stringify(manifest.settings[name] ?? 1)}`,
       `give ${name} as it was, or train under another name with --run`,
     )
   }
@@ -183,8 +211,4 @@ function checkResumable(
       `warning: ${name} is ${JSON.stringify(now[name])} from here on; until step ${manifest.step} it was ${JSON.stringify(before)}`,
     )
   }
-}
-
-function jsonOf(settings: Readonly<Record<string, unknown>>): Record<string, JsonValue> {
-  return JSON.parse(JSON.stringify(settings)) as Record<string, JsonValue>
 }

@@ -59,7 +59,7 @@ test('workers together read what one reads, in shares of whole virtual shards', 
       expected,
     )
   }
-  assert.deepEqual(rowsOfShare(16, { worker: 1, numWorkers: 3, numShards: 8 }), { start: 4, end: 10 })
+  assert.deepEqual(rowsOfShare(16, { worker: 1, numWorkers: 3, numShards: 8 }), { start: 8, end: 12 })
 })
 
 test('reading ahead gives the same batches, in order', async () => {

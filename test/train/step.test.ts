@@ -16,6 +16,7 @@ import {
   stepCounter,
   type TracedTraining,
 } from '../../src/train/step.js'
+import { shardBatch } from '../../src/distribute/sharding.js'
 import { forEachEngine } from '../engines/support/engines.js'
 import { randomTensor } from '../engines/support/data.js'
 
@@ -137,6 +138,24 @@ forEachEngine('the training step', (engine) => {
     }
   })
 
+  test('a batch in virtual shards is the same step, each shard in parts or whole', async () => {
+    const input = batches(1)
+    const optimizer = optim.sgd({ learningRate: 0.1 })
+    const whole = await load(training({ optimizer }), engine)
+    const { loss } = await whole.executable.run(input)
+    for (const [numShards, accumulate] of [
+      [2, 1],
+      [4, 2],
+      [8, 1],
+    ]) {
+      const sharding = shardBatch(numShards, 1, 0)
+      const inShards = await load(training({ sharding, accumulate, optimizer }), engine)
+      const found = await inShards.executable.run(input)
+      assert(Math.abs(found.loss.data[0] - loss.data[0]) < 1e-6)
+      assertClose(await readAll(inShards), await readAll(whole), 1e-6)
+    }
+  })
+
   test('after a loss that is not finite the state is the one before it, and the first bad value is named', async () => {
     const expected = await load(training(), engine)
     const { x, labels } = batches(4)
@@ -188,15 +207,20 @@ function moved(
 
 test('the same seed draws the same dropout whatever part of the batch it is for', async () => {
   const engine = createReferenceEngine()
-  const withDropout = (accumulate: number): TracedTraining<Classifier> =>
+  const withDropout = (accumulate: number, numShards = 1): TracedTraining<Classifier> =>
     training({
       accumulate,
+      sharding: shardBatch(numShards, 1, 0),
       optimizer: optim.sgd({ learningRate: 0.1 }),
       loss: (model, batch: Batch) => nn.meanOf(ops.square(ops.random.dropout(model.forward(batch.x), 0.5))),
     })
-  const [whole, inParts] = [await load(withDropout(1), engine), await load(withDropout(4), engine)]
   const input = batches(1)
-  const [one, two] = [await whole.executable.run(input), await inParts.executable.run(input)]
-  assert(Math.abs(one.loss.data[0] - two.loss.data[0]) < 1e-6)
-  assertClose(await readAll(inParts), await readAll(whole), 1e-6)
+  const whole = await load(withDropout(1), engine)
+  const { loss } = await whole.executable.run(input)
+  for (const other of [withDropout(4), withDropout(1, 8), withDropout(2, 2)]) {
+    const inParts = await load(other, engine)
+    const found = await inParts.executable.run(input)
+    assert(Math.abs(loss.data[0] - found.loss.data[0]) < 1e-6)
+    assertClose(await readAll(inParts), await readAll(whole), 1e-6)
+  }
 })

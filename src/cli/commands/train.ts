@@ -1,6 +1,7 @@
 /** `talweg train`: trains what a file exports. */
 import { exitCodes, TalwegError } from '../../core/errors.js'
 import { readWorld, type World } from '../../distribute/index.js'
+import { openCommunicator } from '../../engine/native/index.js'
 import { GPT } from '../../nn/index.js'
 import { generateTokens } from '../../train/sample/index.js'
 import {
@@ -13,7 +14,7 @@ import {
 } from '../../train/index.js'
 import { defineCommand } from '../command.js'
 import { gatherSettings, settingFlags, settingSources } from '../flagGroups.js'
-import { badFlag, defineFlags, type FlagValues } from '../flags.js'
+import { defineFlags, type FlagValues } from '../flags.js'
 import { formatDuration, shortPath, type Output } from '../output.js'
 import { describeProfile } from '../profileTable.js'
 import type { ProgressView } from '../progress.js'
@@ -85,17 +86,19 @@ async function trainHere(
   view: ProgressView,
   output: Output,
 ): Promise<number> {
-  if (world.size > 1)
-    throw badFlag('train', `there are ${world.size} workers (${world.source}); this version trains with one`)
   const overrides = await gatherSettings(values, settingFlagNames, 'train')
   const resume = values.resume === true
   const training = await loadTraining(file, 'train', { ...(await overridesOf(folder, resume)), ...overrides })
+  const communicator = world.size === 1 ? undefined : await openCommunicator(world)
   let result: TrainResult
   try {
-    result = await runTraining({ training, overrides, folder, resume, file, observer: view, profile: values.profile })
+    const { profile } = values
+    result = await runTraining({ training, overrides, folder, resume, file, observer: view, profile, communicator })
   } finally {
     view.close()
   }
+  await communicator?.close()
+  if (world.rank !== 0) return exitCodeOf(result.ending)
   view.told(describeEnding(result))
   if (result.profile !== undefined) view.told(describeProfile(result.profile, result.folder.path))
   if (!output.isJson && result.ending.kind !== 'stopped') await showText(result, output)

@@ -12,6 +12,7 @@ import { CheckpointWriter } from '../../../src/train/checkpoint/index.js'
 import { RunFolder } from '../../../src/train/run/folder.js'
 import { RunRecorder } from '../../../src/train/run/recorder.js'
 import { prepareTraining, TrainingSession } from '../../../src/train/session.js'
+import { alone } from '../../../src/train/team.js'
 import { StopListener } from '../../../src/train/stop.js'
 import { trainings } from './largeTrainings.js'
 
@@ -36,7 +37,8 @@ const writer = new CheckpointWriter(folder.checkpoints, 1)
 const recorder = await RunRecorder.open(folder, 0)
 const observer = { started: nothing, progressed: nothing, reported: nothing, told: nothing }
 const stop = new StopListener(nothing)
-await runLoop({ session, writer, recorder, observer, stop, manifest: undefined, profiler: undefined })
+const team = alone(prepared)
+await runLoop({ session, team, writer, recorder, observer, stop, manifest: undefined, profiler: undefined })
 stop.close()
 await recorder.close()
 const addedBytes = memoryBytes('VmHWM') - before
