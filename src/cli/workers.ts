@@ -130,19 +130,27 @@ function countWorkers(workers: number | undefined, hosts: readonly Host[], elast
 }
 
 /** What a worker is given: what was given here, but for what the supervisor does, with the run's folder decided. */
-function workerArguments(
-  { file, folder, flags, values }: SuperviseRequest,
-  resume: boolean,
-  isJson: boolean,
+function workerArguments(request: SuperviseRequest, resume: boolean, isJson: boolean): string[] {
+  return [
+    ...trainArguments(request, supervisorFlagNames),
+    ...(resume ? ['--resume'] : []),
+    ...(isJson ? ['--json'] : []),
+  ]
+}
+
+/** The arguments of `talweg train` by which a training is started again elsewhere, without some of its flags. */
+export function trainArguments(
+  { file, folder, flags, values }: Omit<SuperviseRequest, 'resume'>,
+  without: readonly string[],
 ): string[] {
-  const own = new Set<string>([...supervisorFlagNames, 'run', 'resume'])
+  const own = new Set<string>([...without, 'run', 'resume'])
   const given = Object.keys(flags).flatMap((name) => {
     const value: unknown = values[name]
     if (own.has(name) || value === undefined) return []
     if (typeof value === 'boolean') return [value ? spell(name) : `--no-${spell(name).slice(2)}`]
     return (Array.isArray(value) ? value : [value]).map((each) => `${spell(name)}=${String(each)}`)
   })
-  return [file, ...given, `--run=${folder}`, ...(resume ? ['--resume'] : []), ...(isJson ? ['--json'] : [])]
+  return [file, ...given, `--run=${folder}`]
 }
 
 function watcherOf(view: ProgressView, output: Output): SupervisorWatcher {

@@ -8,6 +8,10 @@ interface CommandEntry {
 
 export const commands: Readonly<Record<string, CommandEntry>> = {
   train: { describe: 'Train what a training file exports', load: async () => (await import('./train.js')).train },
+  launch: {
+    describe: 'Train on a cluster: submits a training to Slurm',
+    load: async () => (await import('./launch.js')).launch,
+  },
   tune: {
     describe: 'Search for the settings of a training that are best',
     load: async () => (await import('./tune.js')).tune,

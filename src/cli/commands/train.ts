@@ -24,7 +24,7 @@ import { isSupervisorAsked, runAsWorker, supervise, workerFlags } from '../worke
 
 const run = 'Run:'
 
-const flags = defineFlags({
+export const trainFlags = defineFlags({
   ...settingFlags,
   ...settingSources,
   run: {
@@ -61,7 +61,7 @@ export const train = defineCommand({
   name: 'train',
   describe: 'Train what a training file exports',
   args: [{ name: 'FILE', describe: 'A TypeScript file whose default export is a training (defineTraining)' }],
-  flags,
+  flags: trainFlags,
   examples: [
     ['talweg train examples/characters.ts', 'A GPT on a book'],
     ['talweg train examples/digits.ts --lr 3e-3 --epochs 5 --json', 'A line of JSON a report'],
@@ -72,7 +72,7 @@ export const train = defineCommand({
     const resume = values.resume === true
     if (process.env[supervisedVariable] !== undefined) stopWithStandardInput()
     const folder = values.run ?? (await defaultRunFolder(file, resume))
-    if (isSupervisorAsked(values, world)) return supervise({ file, folder, resume, flags, values }, output)
+    if (isSupervisorAsked(values, world)) return supervise({ file, folder, resume, flags: trainFlags, values }, output)
     return runAsWorker(world, folder, output, (view) => trainHere(world, file, folder, values, view, output))
   },
 })
@@ -82,7 +82,7 @@ async function trainHere(
   world: World,
   file: string,
   folder: string,
-  values: FlagValues<typeof flags>,
+  values: FlagValues<typeof trainFlags>,
   view: ProgressView,
   output: Output,
 ): Promise<number> {

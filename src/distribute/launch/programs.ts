@@ -28,9 +28,12 @@ export async function askProgram(
   program: string,
   args: readonly string[],
   timeoutMs = 10_000,
+  input = '',
 ): Promise<{ readonly stdout: string } | ProgramFailure> {
   try {
-    return await promisify(execFile)(program, args, { timeout: timeoutMs })
+    const answer = promisify(execFile)(program, args, { timeout: timeoutMs })
+    answer.child.stdin?.on('error', () => undefined).end(input)
+    return await answer
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
     const { stderr } = error as { stderr?: string }
