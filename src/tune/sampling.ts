@@ -1,5 +1,6 @@
 /** The settings that a search tries, in order: all of a grid, or points drawn from its ranges; each setting once. */
 import { philox4x32 } from '../core/random.js'
+import { Permutation } from '../data/index.js'
 import { maxSobolDimensions, sobolPoints } from './sobol.js'
 import { gridValues, invalid, keyOf, valueAt, type Dimension, type TrialSettings } from './space.js'
 
@@ -28,6 +29,12 @@ export function sampleSettings(
 
 /** Trials of a search by chance that doesn't say how many. */
 export const defaultTrials = 16
+
+/** Settings in an order by chance: a grid goes from one end to the other, and what is best so far would be the newest. */
+export function shuffled(settings: readonly TrialSettings[], seed: number): TrialSettings[] {
+  const order = new Permutation(Math.max(1, settings.length), seed, 0)
+  return settings.map((_, index) => settings[order.at(index)])
+}
 
 function distinct(all: Iterable<TrialSettings>, count: number): TrialSettings[] {
   const found = new Map<string, TrialSettings>()

@@ -7,7 +7,7 @@ import { TalwegError } from '../core/errors.js'
 import { replaceFile } from '../exchange/disk.js'
 import { Journal, journalName, type JournalHead, type Outcome } from './journal.js'
 import { MemoryPool, threadsEach, trialsAtOnce } from './resources.js'
-import { sampleSettings, type Sampler } from './sampling.js'
+import { sampleSettings, shuffled, type Sampler } from './sampling.js'
 import { runSearch, type JobLength, type SearchBudget, type SearchEnding } from './search.js'
 import { isStructural, keyOf, readSpace, type Dimension, type TrialSettings } from './space.js'
 import { Asha, Exhaustive, type Job, type Strategy } from './strategy.js'
@@ -69,7 +69,8 @@ export async function tune(options: TuneOptions): Promise<TuneResult> {
   const base = await trials.facts({})
   const space = readSpace(options.specs, base.tunables)
   trials.searched(space)
-  const settings = sampleSettings(options.sampler, space, options.numTrials, options.seed)
+  const sampled = sampleSettings(options.sampler, space, options.numTrials, options.seed)
+  const settings = options.reduction === undefined ? sampled : shuffled(sampled, options.seed)
   const strategy = strategyOf(options, settings.length)
   const wanted = await headOf(options, base, space, settings.length)
   const journal = await Journal.open(folder, wanted)

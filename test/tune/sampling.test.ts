@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { TalwegError } from '../../src/core/errors.js'
 import type { Tunable } from '../../src/train/tunable.js'
-import { sampleSettings } from '../../src/tune/sampling.js'
+import { sampleSettings, shuffled } from '../../src/tune/sampling.js'
 import { maxSobolDimensions, sobolPoints } from '../../src/tune/sobol.js'
 import { gridValues, isStructural, readSpace, valueAt } from '../../src/tune/space.js'
 
@@ -81,6 +81,14 @@ describe('grids', () => {
     ])
     assert.equal(sampleSettings('grid', space, 3, 0).length, 3)
   })
+})
+
+test('successive halving begins with trials in an order by chance, each once, the same for a seed', () => {
+  const settings = Array.from({ length: 16 }, (_, trial) => ({ trial }))
+  const order = shuffled(settings, 0)
+  assert.notDeepEqual(order, settings)
+  assert.deepEqual(order, shuffled(settings, 0))
+  assert.deepEqual(order.toSorted((a, b) => Number(a.trial) - Number(b.trial)), settings) // prettier-ignore
 })
 
 describe('draws', () => {

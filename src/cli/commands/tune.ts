@@ -43,7 +43,7 @@ const flags = defineFlags({
     kind: 'integer',
     least: 2,
     describe: 'for --asha: one in so many goes on',
-    defaultText: '3',
+    defaultText: '4',
     group: search,
   },
   rangeTest: {
@@ -142,7 +142,7 @@ export const tune = defineCommand({
         overrides,
         specs,
         sampler,
-        reduction: values.asha === true ? (values.reduction ?? 3) : undefined,
+        reduction: values.asha === true ? (values.reduction ?? 4) : undefined,
         numTrials: values.trials,
         budget: { samples: values.samples, seconds: values.seconds },
         metric: values.metric,
