@@ -70,6 +70,11 @@ export function isSupervisorAsked({ workers = 1, hosts, elastic, maxRestarts }: 
   return workers > 1 || hosts !== undefined || elastic !== undefined || maxRestarts !== undefined
 }
 
+/** How long nothing may be heard of a worker that is waited for. */
+export function exchangeTimeoutMs({ exchangeTimeout = defaultTimeoutSeconds }: WorkerValues): number {
+  return Math.round(1000 * exchangeTimeout)
+}
+
 export interface SuperviseRequest {
   readonly file: string
   readonly folder: string
@@ -96,7 +101,7 @@ export async function supervise(request: SuperviseRequest, output: Output): Prom
     elastic,
     version,
     maxRestarts: values.maxRestarts ?? defaultMaxRestarts,
-    silenceMs: 1000 * (values.exchangeTimeout ?? defaultTimeoutSeconds),
+    silenceMs: exchangeTimeoutMs(values),
     command: (isResuming) => [...program, 'train', ...workerArguments(request, isResuming || resume, output.isJson)],
     isBegun: () => new RunFolder(folder).hasRun(),
     watcher: watcherOf(view, output),

@@ -205,6 +205,7 @@ class Loop {
     writer?.check()
     const loss = this.#progress.lossSum / this.#progress.numLosses
     const measured = validates ? await this.#validate() : {}
+    const exchanged = await this.#options.team.exchanged()
     const { tokensPerSecond, samplesPerSecond } = this.#rates(this.#clock.takeRate())
     const report: Report = {
       step: this.#step,
@@ -217,6 +218,7 @@ class Loop {
         : { tokensPerSecond: round(tokensPerSecond, 1) }),
       ...(outputs.gradientNorm === undefined ? {} : { gradientNorm: lastOf(outputs.gradientNorm) }),
       ...measured,
+      ...exchanged,
     }
     recorder?.record(report)
     observer.reported(report)

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { TalwegError } from '../core/errors.js'
-import type { Communicator } from '../engine/communicator.js'
+import type { Communicator, Exchanged } from '../engine/communicator.js'
 import type { JsonValue } from './checkpoint/index.js'
 import { describeSettings, type PreparedTraining } from './session.js'
 import type { StopRequest } from './stop.js'
@@ -25,6 +25,8 @@ export interface Team {
   /** Steps of the next call: worker 0's wish. To be asked for by all, in the same order as all else. */
   stepsOfCall(wanted: number): Promise<number>
   agree(own: Decisions): Promise<Decisions>
+  /** What was exchanged since this was last asked, by the names that reports have for it; nothing by one worker alone. */
+  exchanged(): Promise<Readonly<Record<string, number>>>
 }
 
 /** One worker. */
@@ -34,6 +36,7 @@ export function alone({ maxStepsPerCall }: PreparedTraining): Team {
     maxStepsPerCall,
     stepsOfCall: (wanted) => Promise.resolve(wanted),
     agree: (own) => Promise.resolve(own),
+    exchanged: () => Promise.resolve({}),
   }
 }
 
@@ -61,6 +64,22 @@ export async function assemble(
       const all = (await communicator.allGather(toBytes(own))).map((bytes) => fromBytes(bytes) as Decisions)
       return { ...all[0], stop: all.find(({ stop }) => stop !== undefined)?.stop }
     },
+    exchanged: async () => {
+      const all = await communicator.allGather(toBytes(communicator.exchanged()))
+      return summarize(all.map((bytes) => fromBytes(bytes) as Exchanged))
+    },
+  }
+}
+
+/** Bytes of all workers; seconds of a worker on average, and of the one that waited most: the others were waited for. */
+function summarize(all: readonly Exchanged[]): Record<string, number> {
+  const sum = (name: keyof Exchanged): number => all.reduce((total, each) => total + each[name], 0)
+  const seconds = (value: number): number => Number(value.toFixed(3))
+  return {
+    bytesSent: sum('bytesSent'),
+    secondsExchanging: seconds(sum('secondsExchanging') / all.length),
+    secondsWaiting: seconds(sum('secondsWaiting') / all.length),
+    mostSecondsWaiting: seconds(Math.max(...all.map(({ secondsWaiting }) => secondsWaiting))),
   }
 }
 

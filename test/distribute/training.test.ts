@@ -26,14 +26,14 @@ function digest(name: string, step: number): string {
   return hash.digest('hex')
 }
 
-/** What was reported, without what a clock says. */
+/** What was reported, without what a clock says, and what workers say of each other. */
 function reports(name: string): unknown[] {
   const lines = readFileSync(path.join(runs, name, 'metrics.jsonl'), 'utf8')
     .trim()
     .split('\n')
   return lines.map((line) => {
-    const { secondsElapsed: _elapsed, samplesPerSecond: _rate, ...rest } = JSON.parse(line) as Record<string, number>
-    return rest
+    const report = Object.entries(JSON.parse(line) as Record<string, number>)
+    return Object.fromEntries(report.filter(([name]) => !/second|bytesSent/i.test(name)))
   })
 }
 

@@ -20,7 +20,7 @@ import { describeProfile } from '../profileTable.js'
 import type { ProgressView } from '../progress.js'
 import { loadTraining } from '../trainingFile.js'
 import { textCodecOf } from '../text.js'
-import { isSupervisorAsked, runAsWorker, supervise, workerFlags } from '../workers.js'
+import { exchangeTimeoutMs, isSupervisorAsked, runAsWorker, supervise, workerFlags } from '../workers.js'
 
 const run = 'Run:'
 
@@ -89,7 +89,8 @@ async function trainHere(
   const overrides = await gatherSettings(values, settingFlagNames, 'train')
   const resume = values.resume === true
   const training = await loadTraining(file, 'train', { ...(await overridesOf(folder, resume)), ...overrides })
-  const communicator = world.size === 1 ? undefined : await openCommunicator(world)
+  const communicator =
+    world.size === 1 ? undefined : await openCommunicator({ ...world, timeoutMs: exchangeTimeoutMs(values) })
   let result: TrainResult
   try {
     const { profile } = values
