@@ -99,7 +99,8 @@ async function trainHere(
     view.close()
   }
   await communicator?.close()
-  if (world.rank !== 0) return exitCodeOf(result.ending)
+  // mpirun ends all workers when one has another code; worker 0 may still have something to show.
+  if (world.rank !== 0) return exitCodes.done
   view.told(describeEnding(result))
   if (result.profile !== undefined) view.told(describeProfile(result.profile, result.folder.path))
   if (!output.isJson && result.ending.kind !== 'stopped') await showText(result, output)

@@ -223,7 +223,7 @@ export class Attempt {
       const cause = this.#failures.find((failure) => !lossCodes.has(failure.code))
       if (cause !== undefined) return { kind: 'failed', failures: [cause, ...this.#failures] }
       if (death === undefined || death.signal === constants.signals.SIGTERM)
-        return { kind: 'lost', problem: first.message, rank: undefined }
+        return { kind: 'lost', problem: first.message.replace(/\.$/, ''), rank: undefined }
     }
     const done = this.#listener.workers.get(0)?.ended
     if (done !== undefined && (code === 0 || this.isStopping)) return { kind: 'ended', exitCode: done }
