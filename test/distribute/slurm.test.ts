@@ -37,6 +37,8 @@ test('a job goes on after scontrol requeue, to the same bits', { skip: whyNoSlur
     // Slurm lets a requeued job wait for two minutes.
     slurm.call('scontrol', 'update', `JobId=${job}`, 'StartTime=now')
     await waitFor('its end', () => logText().includes('done, step 200000'))
+    // Slurm's own process of the job stays behind where the daemons are gone before it has told them.
+    await waitFor('its leaving the queue', () => state() === '')
     assert.match(logText(), /going on after step \d+ of 200000/)
   } finally {
     await slurm.stop()
