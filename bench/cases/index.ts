@@ -58,6 +58,7 @@ export const cases: readonly Case[] = [
   training('mlp-1024', 200, ['f32'], torch),
   training('convnet', 200, both, torch),
   training('resnet18', 10, both, torch),
+  training('resnet50', 4, both, torch),
   {
     kind: 'fit',
     name: 'linear-gd',

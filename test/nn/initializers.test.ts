@@ -117,6 +117,22 @@ describe('what starts as what', () => {
     await assertAll(new nn.RMSNorm(8), () => 1)
   })
 
+  for (const [block, last] of [
+    ['basic', 'second'],
+    ['bottleneck', 'third'],
+  ] as const) {
+    test(`a ResNet of ${block} blocks: zeroInitResidual makes the weight of each block's last norm 0, and no other`, async () => {
+      const form = { block, stages: [1, 1], width: 4, numClasses: 2 }
+      const norms = (await initial(new nn.ResNet({ ...form, zeroInitResidual: true }))).entries()
+      for (const [path, data] of norms) {
+        if (!path.endsWith('norm.weight')) continue
+        assert.deepEqual(new Set(data as Float32Array), new Set([path.includes(last) ? 0 : 1]), path)
+      }
+      const plain = await initial(new nn.ResNet(form))
+      assert.deepEqual(new Set(plain.get(`stages.0.0.${last}.norm.weight`) as Float32Array), new Set([1]))
+    })
+  }
+
   for (const [width, spread] of [
     [192, 0.04],
     [768, 0.02],

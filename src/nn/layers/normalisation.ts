@@ -5,7 +5,7 @@ import { numElements, type Shape } from '../../core/shape.js'
 import { batchNorm, layerNorm, rmsNorm } from '../../ops/composites/normalisation.js'
 import { add, multiply, rsqrt, subtract } from '../../ops/elementwise.js'
 import { stopGradient } from '../../ops/structure.js'
-import { ones, zeros } from '../initializers.js'
+import { ones, zeros, type Initializer } from '../initializers.js'
 import { Module } from '../module.js'
 import { isTraining, Parameter, updateParameter } from '../parameter.js'
 
@@ -53,6 +53,8 @@ export interface BatchNormOptions {
   readonly epsilon?: number
   /** Share of the newest batch in the running statistics. */
   readonly momentum?: number
+  /** Ones by default. */
+  readonly weightInitializer?: Initializer
 }
 
 /**
@@ -68,14 +70,17 @@ export class BatchNorm extends Module {
   readonly epsilon: number
   readonly momentum: number
 
-  constructor(numChannels: number, { epsilon = 1e-5, momentum = 0.1 }: BatchNormOptions = {}) {
+  constructor(
+    numChannels: number,
+    { epsilon = 1e-5, momentum = 0.1, weightInitializer = ones() }: BatchNormOptions = {},
+  ) {
     super()
     checkOptions('BatchNorm', {
       numChannels: [numChannels, ranges.count],
       epsilon: [epsilon, ranges.notNegative],
       momentum: [momentum, ranges.share],
     })
-    this.weight = new Parameter<Shape>([numChannels], { initializer: ones() })
+    this.weight = new Parameter<Shape>([numChannels], { initializer: weightInitializer })
     this.bias = new Parameter<Shape>([numChannels], { initializer: zeros() })
     this.runningMean = new Parameter<Shape>([numChannels], { initializer: zeros(), trainable: false })
     this.runningVariance = new Parameter<Shape>([numChannels], { initializer: ones(), trainable: false })

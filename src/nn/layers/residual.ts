@@ -6,7 +6,7 @@
 import type { AnyTensor } from '../../graph/tensor.js'
 import { add, relu } from '../../ops/elementwise.js'
 import { checkOptions, ranges } from '../../graph/checkOptions.js'
-import { normal, type Initializer } from '../initializers.js'
+import { normal, ones, zeros, type Initializer } from '../initializers.js'
 import { Module } from '../module.js'
 import { Conv2d } from './convolution.js'
 import { BatchNorm } from './normalisation.js'
@@ -17,6 +17,11 @@ export interface ResidualOptions {
   /** Channels of the convolutions; the result has `expansion` times as many. */
   readonly width: number
   readonly stride?: number
+  /**
+   * Whether the last norm's weight begins at 0, so that the block begins as its shortcut: deep networks then train stably from
+   * the start. Source: Goyal et al., "Accurate, large minibatch SGD", 2017, section 5.1. False by default, as in torchvision.
+   */
+  readonly zeroInitResidual?: boolean
 }
 
 /** Of spread √(2 / fan out), He's choice for what is followed by ReLU, as torchvision takes it. */
@@ -29,7 +34,7 @@ export class NormalisedConvolution extends Module {
   readonly convolution: Conv2d
   readonly norm: BatchNorm
 
-  constructor(numInputs: number, numOutputs: number, size: number, stride = 1) {
+  constructor(numInputs: number, numOutputs: number, size: number, stride = 1, normWeightInitializer = ones()) {
     super()
     this.convolution = new Conv2d(numInputs, numOutputs, size, {
       stride,
@@ -37,13 +42,18 @@ export class NormalisedConvolution extends Module {
       bias: false,
       weightInitializer: kaimingByFanOut(numOutputs, size),
     })
-    this.norm = new BatchNorm(numOutputs)
+    this.norm = new BatchNorm(numOutputs, { weightInitializer: normWeightInitializer })
   }
 
   /** f32 [N, H, W, numInputs] to [N, ceil(H / stride), ceil(W / stride), numOutputs]. */
   forward(x: AnyTensor): AnyTensor {
     return this.norm.forward(this.convolution.forward(x))
   }
+}
+
+/** Of the weight of a block's last norm. */
+function lastNormInitializer({ zeroInitResidual = false }: ResidualOptions): Initializer {
+  return zeroInitResidual ? zeros() : ones()
 }
 
 /** What is added to: the input, or, where sizes differ, its projection by a 1 × 1 convolution. */
@@ -76,7 +86,7 @@ export class BasicBlock extends Module {
     checkResidual('BasicBlock', options)
     const { numInputs, width, stride } = options
     this.first = new NormalisedConvolution(numInputs, width, 3, stride)
-    this.second = new NormalisedConvolution(width, width, 3)
+    this.second = new NormalisedConvolution(width, width, 3, 1, lastNormInitializer(options))
     this.shortcut = shortcutOf(options, BasicBlock.expansion)
   }
 
@@ -105,7 +115,7 @@ export class BottleneckBlock extends Module {
     const { numInputs, width, stride } = options
     this.first = new NormalisedConvolution(numInputs, width, 1)
     this.second = new NormalisedConvolution(width, width, 3, stride)
-    this.third = new NormalisedConvolution(width, BottleneckBlock.expansion * width, 1)
+    this.third = new NormalisedConvolution(width, BottleneckBlock.expansion * width, 1, 1, lastNormInitializer(options))
     this.shortcut = shortcutOf(options, BottleneckBlock.expansion)
   }
 

@@ -43,6 +43,8 @@ export interface ResNetOptions {
    * image's size. `small`, for images such as CIFAR's: a 3 × 3 convolution.
    */
   readonly stem?: 'large' | 'small'
+  /** Whether each block begins as its shortcut, the weight of its last norm being 0. Default false. */
+  readonly zeroInitResidual?: boolean
 }
 
 const blocks = { basic: BasicBlock, bottleneck: BottleneckBlock } as const
@@ -64,7 +66,7 @@ export class ResNet extends Module {
 
   constructor(options: ResNetOptions) {
     super()
-    const { block, stages, numClasses, channels = 3, width = 64, stem = 'large' } = options
+    const { block, stages, numClasses, channels = 3, width = 64, stem = 'large', zeroInitResidual } = options
     checkChoices('ResNet', { block: [block, ['basic', 'bottleneck']], stem: [stem, ['large', 'small']] })
     checkOptions('ResNet', {
       ...Object.fromEntries(stages.map((count, index) => [`stages[${index}]`, [count, ranges.count]])),
@@ -80,7 +82,8 @@ export class ResNet extends Module {
     this.stages = stages.map((numBlocks, stage) =>
       Array.from({ length: numBlocks }, (_, index) => {
         const inner = width * 2 ** stage
-        const made = new Block({ numInputs, width: inner, stride: stage > 0 && index === 0 ? 2 : 1 })
+        const stride = stage > 0 && index === 0 ? 2 : 1
+        const made = new Block({ numInputs, width: inner, stride, zeroInitResidual })
         numInputs = inner * Block.expansion
         return made
       }),
