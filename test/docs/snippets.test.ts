@@ -76,6 +76,8 @@ test('every link between the pages leads to a file', () => {
   for (const page of [
     ...pages,
     'docs/fit.md',
+    'docs/distributed.md',
+    'docs/README.md',
     'docs/errors.md',
     'examples/README.md',
     'ARCHITECTURE.md',
