@@ -8,6 +8,7 @@ import {
   checkHosts,
   checkMpirun,
   readHosts,
+  readVersion,
   Supervisor,
   SupervisorLink,
   type Elastic,
@@ -22,7 +23,6 @@ import { describeFailure } from './failure.js'
 import { badFlag, defineFlags, spell, type Flags, type FlagValues } from './flags.js'
 import type { Output } from './output.js'
 import { progressView, type ProgressView } from './progress.js'
-import { readVersion } from './version.js'
 
 const group = 'Workers:'
 const defaultMaxRestarts = 3

@@ -3,8 +3,8 @@
  * signal to any worker stops all, at the same step. One worker alone agrees with itself and exchanges nothing.
  */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { TalwegError } from '../core/errors.js'
+import { readVersion } from '../distribute/version.js'
 import type { Communicator, Exchanged } from '../engine/communicator.js'
 import type { JsonValue } from './checkpoint/index.js'
 import { describeSettings, type PreparedTraining } from './session.js'
@@ -95,7 +95,7 @@ function introduce(prepared: PreparedTraining, flags: Readonly<Record<string, un
   const { threads: _given, ...given } = flags
   return {
     same: {
-      "Talweg's version": ownVersion(),
+      "Talweg's version": readVersion(),
       data: prepared.source.fingerprint,
       ...prefixed('the flag ', jsonOf(given)),
       ...prefixed('', settings),
@@ -107,11 +107,6 @@ function introduce(prepared: PreparedTraining, flags: Readonly<Record<string, un
 
 function prefixed(prefix: string, values: Readonly<Record<string, JsonValue>>): Record<string, JsonValue> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value]))
-}
-
-function ownVersion(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 /** @throws WORLD_MISMATCH */
