@@ -27,7 +27,7 @@ void Channel::send(Exchange& owner, const Message& message, const Place& place, 
   library_.check(library_.isend(given.data, given.count, given.type, message.peer, tag, library_.world, &request),
                  "MPI_Isend");
   bytesSent_ += place.sizeBytes;
-  post(owner, message, place.sizeBytes, request);
+  post(owner, message, request);
 }
 
 void Channel::receive(Exchange& owner, const Message& message, const Place& place, int tag) {
@@ -35,12 +35,12 @@ void Channel::receive(Exchange& owner, const Message& message, const Place& plac
   Request request;
   library_.check(library_.irecv(given.data, given.count, given.type, message.peer, tag, library_.world, &request),
                  "MPI_Irecv");
-  post(owner, message, place.sizeBytes, request);
+  post(owner, message, request);
 }
 
-void Channel::post(Exchange& owner, const Message& message, std::size_t sizeBytes, Request request) {
+void Channel::post(Exchange& owner, const Message& message, Request request) {
   requests_.push_back(request);
-  underWay_.push_back({&owner, message, sizeBytes});
+  underWay_.push_back({&owner, message});
 }
 
 bool Channel::poll() {

@@ -61,9 +61,8 @@ class Channel {
   struct UnderWay {
     Exchange* owner;
     Message message;
-    std::size_t sizeBytes;
   };
-  void post(Exchange& owner, const Message& message, std::size_t sizeBytes, Request request);
+  void post(Exchange& owner, const Message& message, Request request);
 
   const Library& library_;
   std::vector<Request> requests_;  // with `underWay_`, index by index

@@ -57,7 +57,6 @@ Library load() {
   find(handle, "ompi_mpi_comm_world", library.world);
   find(handle, "ompi_mpi_byte", library.byte);
   find(handle, "ompi_mpi_errors_return", library.errorsReturn);
-  find(handle, "ompi_request_null", library.noRequest);
   find(handle, "MPI_Initialized", library.initialized);
   find(handle, "MPI_Init_thread", library.initThread);
   find(handle, "MPI_Finalize", library.finalize);

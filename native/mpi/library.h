@@ -39,7 +39,6 @@ struct Library {
   Comm world;
   Datatype byte;
   ErrorHandler errorsReturn;
-  Request noRequest;
   std::string version;
 
   int (*initialized)(int* flag);

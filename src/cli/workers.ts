@@ -11,6 +11,7 @@ import {
   readVersion,
   Supervisor,
   SupervisorLink,
+  supervisorVariable,
   type Elastic,
   type Host,
   type SupervisorWatcher,
@@ -20,6 +21,7 @@ import { isBeingWritten, RunFolder } from '../train/index.js'
 import type { TrainingObserver } from '../train/observer.js'
 import { StopListener } from '../train/stop.js'
 import { describeFailure } from './failure.js'
+import { ownCommand } from './ownCommand.js'
 import { badFlag, defineFlags, spell, type Flags, type FlagValues } from './flags.js'
 import type { Output } from './output.js'
 import { progressView, type ProgressView } from './progress.js'
@@ -66,7 +68,7 @@ type WorkerValues = FlagValues<typeof workerFlags>
 
 /** Whether the command is to start workers, rather than to be one or to train alone. */
 export function isSupervisorAsked({ workers = 1, hosts, elastic, maxRestarts }: WorkerValues, world: World): boolean {
-  if (world.size > 1 || process.env.TALWEG_SUPERVISOR !== undefined) return false
+  if (world.size > 1 || process.env[supervisorVariable] !== undefined) return false
   return workers > 1 || hosts !== undefined || elastic !== undefined || maxRestarts !== undefined
 }
 
@@ -92,7 +94,7 @@ export async function supervise(request: SuperviseRequest, output: Output): Prom
   const numWorkers = countWorkers(values.workers, hosts, elastic)
   await checkMpirun()
   const version = readVersion()
-  const program = [process.execPath, ...process.execArgv, process.argv[1]]
+  const program = ownCommand()
   await checkHosts(hosts, program, version)
   const view = progressView(output)
   const supervisor = new Supervisor({
@@ -191,7 +193,7 @@ export async function runAsWorker(
   output: Output,
   work: (view: ProgressView) => Promise<number>,
 ): Promise<number> {
-  const link = await SupervisorLink.open(process.env, world, readVersion())
+  const link = await SupervisorLink.open(process.env, world)
   if (link === undefined) return work(world.rank === 0 ? progressView(output) : silentView())
   link.takeOutput()
   try {

@@ -27,6 +27,15 @@ function multiplyHigh(a: number, b: number): number {
 
 export type PhiloxKey = readonly [low: number, high: number]
 
+/**
+ * A seed of up to 53 bits as a key.
+ *
+ * @param tag tells random numbers of one use from those of another
+ */
+export function seedKey(seed: number, tag = 0): PhiloxKey {
+  return [seed >>> 0, (Math.floor(seed / 2 ** 32) ^ tag) >>> 0]
+}
+
 /** Writes the four words for one counter value (four words, least significant first) to `out` at `offset`. */
 export function philox4x32(
   key: PhiloxKey,

@@ -40,6 +40,16 @@ export function shardsOfWorkers(numShards: number, numWorkers: number): readonly
   return parts
 }
 
+/** The rows that a run of shards has: shard k of S has rows floor(k · B / S) up to floor((k + 1) · B / S) of a batch of B. */
+export function rowsOfShards(
+  { first, count }: ShardRange,
+  numShards: number,
+  batchSize: number,
+): { start: number; end: number } {
+  const firstRowOf = (shard: number): number => Math.floor((shard * batchSize) / numShards)
+  return { start: firstRowOf(first), end: firstRowOf(first + count) }
+}
+
 /** The sum over all of a tree's leaves, leaf by leaf from the left, in the tree's order. */
 export function sumOverShards<T>(range: ShardRange, leaf: (shard: number) => T, add: (left: T, right: T) => T): T {
   const { first, count } = range

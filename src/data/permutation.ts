@@ -10,7 +10,7 @@
  * Source: Black and Rogaway: "Ciphers with arbitrary finite domains", CT-RSA 2002, section 5 (generalised Feistel).
  */
 import { invariant } from '../core/errors.js'
-import { philox4x32, type PhiloxKey } from '../core/random.js'
+import { philox4x32, seedKey } from '../core/random.js'
 
 /** Beyond this, the two halves would no longer be 24-bit numbers, whose products a double holds exactly. */
 export const maxPermutationSize = 2 ** 48
@@ -81,7 +81,7 @@ function scaledHash(word: number, size: number): number {
 }
 
 function randomWords(seed: number, epoch: number, numWords: number): Uint32Array {
-  const key: PhiloxKey = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0]
+  const key = seedKey(seed)
   const words = new Uint32Array(Math.ceil(numWords / 4) * 4)
   for (let offset = 0; offset < words.length; offset += 4) {
     philox4x32(key, [offset / 4, epoch >>> 0, Math.floor(epoch / 2 ** 32) >>> 0, streamTag], words, offset)

@@ -10,7 +10,7 @@
  * Batches live in a few preallocated buffers that are used in turn.
  */
 import { invariant, TalwegError } from '../core/errors.js'
-import { shardsOfWorkers } from '../core/shardTree.js'
+import { rowsOfShards, shardsOfWorkers } from '../core/shardTree.js'
 import { ShuffledOrder } from './permutation.js'
 import { allocateBatch, type Batch, type DataSource } from './source.js'
 
@@ -161,12 +161,10 @@ export class BatchReader {
   }
 }
 
-/** Shard k of S covers rows floor(k·B/S) up to floor((k+1)·B/S); which shards a worker has is the tree's to say. */
+/** The rows of a worker's shards, which are the tree's to say. */
 export function rowsOfShare(batchSize: number, share: Share): { start: number; end: number } {
   const { worker, numWorkers, numShards = numWorkers } = share
-  const firstRowOf = (shard: number) => Math.floor((shard * batchSize) / numShards)
-  const { first, count } = shardsOfWorkers(numShards, numWorkers)[worker]
-  return { start: firstRowOf(first), end: firstRowOf(first + count) }
+  return rowsOfShards(shardsOfWorkers(numShards, numWorkers)[worker], numShards, batchSize)
 }
 
 function checkOptions(source: DataSource, { batchSize, seed, share = wholeBatch }: BatchReaderOptions): void {

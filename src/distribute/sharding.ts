@@ -29,12 +29,6 @@ export function shardBatch(numShards: number, numWorkers: number, rank: number):
   return { numShards, numWorkers, own: shardsOfWorkers(numShards, numWorkers)[rank] }
 }
 
-/** A worker's rows of each batch; all shards are of one size. */
-export function rowsOfWorker({ numShards, own }: BatchSharding, batchSize: number): { start: number; end: number } {
-  const shardSize = batchSize / numShards
-  return { start: own.first * shardSize, end: (own.first + own.count) * shardSize }
-}
-
 /** Large enough that sending costs little beside the bytes, small enough that there are several to a large model. */
 const bucketBytes = 4 * 2 ** 20
 

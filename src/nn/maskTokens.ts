@@ -62,9 +62,8 @@ export function maskTokens(given: Tensor<Shape, 'i32'>, options: MaskTokensOptio
 
 /** @throws INVALID_SETTING naming the option */
 export function resolveOptions(operation: string, options: MaskTokensOptions): Required<MaskTokensOptions> {
-  const defaults = { specialTokens: [], ignoredTarget: -1, rate: 0.15, hiddenShare: 0.8, randomShare: 0.1 }
-  const resolved = { ...defaults, ...options }
-  const { vocabulary, maskToken, rate, hiddenShare, randomShare } = resolved
+  const { vocabulary, maskToken, specialTokens = [], ignoredTarget = -1 } = options
+  const { rate = 0.15, hiddenShare = 0.8, randomShare = 0.1 } = options
   checkOptions(operation, {
     vocabulary: [vocabulary, ranges.count],
     maskToken: [maskToken, ranges.countOrNone],
@@ -73,7 +72,7 @@ export function resolveOptions(operation: string, options: MaskTokensOptions): R
     randomShare: [randomShare, ranges.share],
     'hiddenShare + randomShare': [hiddenShare + randomShare, ranges.share],
   })
-  return resolved
+  return { vocabulary, maskToken, specialTokens, ignoredTarget, rate, hiddenShare, randomShare }
 }
 
 /** Whether a token may be chosen. */

@@ -170,12 +170,16 @@ async function sumsOfBatches(
 ): Promise<Record<string, number>> {
   const sums: Record<string, number> = {}
   for (const [name, own] of Object.entries(values)) {
-    const given = new Uint8Array(Float64Array.from(own).buffer)
-    const parts = communicator === undefined ? [given] : await communicator.allGather(given)
+    const all = communicator === undefined ? [own] : await gatherNumbers(own, communicator)
     sums[name] = 0
-    for (const bytes of parts) for (const value of new Float64Array(bytes.slice().buffer)) sums[name] += value
+    for (const part of all) for (const value of part) sums[name] += value
   }
   return sums
+}
+
+async function gatherNumbers(own: readonly number[], communicator: Communicator): Promise<Float64Array[]> {
+  const parts = await communicator.allGather(new Uint8Array(Float64Array.from(own).buffer))
+  return parts.map((bytes) => new Float64Array(bytes.slice().buffer))
 }
 
 function stacked(stack: Batch, count: number, batchSize: number): Batch {

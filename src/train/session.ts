@@ -4,8 +4,9 @@
  */
 import { availableParallelism } from 'node:os'
 import { compileGraph, programCost, type CompiledProgram } from '../compile/index.js'
-import { dtypes, type DType, type HostArray } from '../core/dtype.js'
+import type { DType, HostArray } from '../core/dtype.js'
 import { TalwegError } from '../core/errors.js'
+import { rowsOfShards } from '../core/shardTree.js'
 import { formatType, numElements, sameType, sizeBytes, tensorData, type TensorData } from '../core/shape.js'
 import type { Batch, DataSource } from '../data/index.js'
 import type { Communicator } from '../engine/communicator.js'
@@ -13,12 +14,13 @@ import type { Engine, EngineBuffer, Executable } from '../engine/engine.js'
 import type { OutgoingTensor } from '../exchange/safetensors/index.js'
 import { printGraph } from '../graph/index.js'
 import type { Module } from '../nn/index.js'
-import { rowsOfWorker, shardBatch, type BatchSharding } from '../distribute/sharding.js'
+import { shardBatch, type BatchSharding } from '../distribute/sharding.js'
 import { withLearningRate, type Optimizer } from '../optim/index.js'
 import type { JsonValue, LoadedCheckpoint } from './checkpoint/index.js'
+import { piecesOf, shareBuffer } from './bufferPieces.js'
 import { openEngine } from './engines.js'
 import { batchTypes, Evaluator, planEvaluation, type EvaluationPlan } from './evaluator.js'
-import { memoryNeed, pieceBytes, type MemoryNeed } from './memoryNeed.js'
+import { memoryNeed, type MemoryNeed } from './memoryNeed.js'
 import type { Settings } from './settings.js'
 import { maxSteps, stepsToPlanFor } from './stepsPerCall.js'
 import {
@@ -82,7 +84,7 @@ export async function prepareTraining(
   const parts = { model, loss: definition.loss, metrics: definition.metrics }
   const { seed, accumulate } = settings
   const sharding = resolveSharding(settings, communicator)
-  const rows = rowsOfWorker(sharding, batchSize)
+  const rows = rowsOfShards(sharding.own, sharding.numShards, batchSize)
   const choices = { precision: settings.precision, disabledPasses: new Set(settings.disabledPasses) }
   const batch = batchTypes(source, rows.end - rows.start)
   const traced = { ...parts, optimizer, batch, batchSize, totalSteps, seed, accumulate, sharding }
@@ -277,43 +279,6 @@ export class TrainingSession {
     const model = new Map<string, TensorData>()
     for (const [name, buffer] of this.#state) if (isParameterState(name)) model.set(name, await buffer.read())
     return model
-  }
-}
-
-/** What a buffer holds, some rows at a time in the same memory. */
-async function* piecesOf(buffer: EngineBuffer, staging: Map<DType, HostArray>): AsyncGenerator<TensorData> {
-  const { dtype, shape } = buffer.type
-  const [numRows = 1, ...row] = shape
-  const rowBytes = sizeBytes({ dtype, shape: row })
-  if (buffer.readRows === undefined || shape.length === 0 || rowBytes > pieceBytes) {
-    yield await buffer.read()
-    return
-  }
-  const place = staging.get(dtype) ?? dtypes[dtype].allocate(pieceBytes / dtypes[dtype].sizeBytes)
-  staging.set(dtype, place)
-  const rowsAtOnce = Math.floor(pieceBytes / rowBytes)
-  for (let first = 0; first < numRows; first += rowsAtOnce) {
-    const count = Math.min(rowsAtOnce, numRows - first)
-    const piece = { dtype, shape: [count, ...row], data: place.subarray(0, count * numElements(row)) }
-    await buffer.readRows(first, piece)
-    yield piece
-  }
-}
-
-async function shareBuffer(
-  buffer: EngineBuffer,
-  communicator: Communicator,
-  staging: Map<DType, HostArray>,
-): Promise<void> {
-  let firstRow = 0
-  for await (const piece of piecesOf(buffer, staging)) {
-    const bytes = new Uint8Array(piece.data.buffer, piece.data.byteOffset, piece.data.byteLength)
-    const given = await communicator.broadcast(communicator.rank === 0 ? bytes : undefined)
-    if (communicator.rank === 0) continue
-    bytes.set(given)
-    const isWhole = sameType(piece, buffer.type)
-    await (isWhole || buffer.writeRows === undefined ? buffer.write(piece) : buffer.writeRows(firstRow, piece))
-    firstRow += piece.shape[0] ?? 0
   }
 }
 

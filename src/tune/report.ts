@@ -4,7 +4,7 @@
  */
 import type { EChartsCoreOption } from 'echarts/core'
 import { RunFolder } from '../train/index.js'
-import { drawChart, readReports, spansDecades, type Report } from '../train/metrics/index.js'
+import { drawChart, pointsOf, readReports, spansDecades } from '../train/metrics/index.js'
 import type { JournalHead, Outcome } from './journal.js'
 import type { Dimension } from './space.js'
 import type { TrialRow } from './table.js'
@@ -99,7 +99,7 @@ async function learningCurves({ head, trials, folderOf }: ReportParts): Promise<
   const drawn = trials.slice(0, maxCurves)
   const curves = await Promise.all(
     drawn.map(async ({ trial }) =>
-      pointsOf(await readReports(new RunFolder(folderOf(trial - 1)).metrics), head.metric),
+      pointsOf(await readReports(new RunFolder(folderOf(trial - 1)).metrics), head.metric, maxPoints),
     ),
   )
   const values = curves.flatMap((points) => points.map(([, value]) => value))
@@ -120,15 +120,6 @@ async function learningCurves({ head, trials, folderOf }: ReportParts): Promise<
     yAxis: { ...axis(head.metric, spansDecades(values)), nameGap: 55 },
     series,
   }
-}
-
-function pointsOf(reports: readonly Report[], metric: string): [number, number][] {
-  const points = reports.flatMap((report): [number, number][] => {
-    const value = report[metric]
-    return typeof value === 'number' && Number.isFinite(value) ? [[report.step, value]] : []
-  })
-  const stride = Math.ceil(points.length / maxPoints)
-  return points.filter((_, index) => index % stride === 0 || index === points.length - 1)
 }
 
 /** How many trials came to each rung, and what they measured there. */

@@ -1,5 +1,5 @@
 /** The settings that a search tries, in order: all of a grid, or points drawn from its ranges; each setting once. */
-import { philox4x32 } from '../core/random.js'
+import { philox4x32, seedKey } from '../core/random.js'
 import { Permutation } from '../data/index.js'
 import { maxSobolDimensions, sobolPoints } from './sobol.js'
 import { gridValues, invalid, keyOf, valueAt, type Dimension, type TrialSettings } from './space.js'
@@ -85,7 +85,7 @@ function* randomPoints(numDimensions: number, seed: number): Generator<number[],
   const words = new Uint32Array(4)
   for (let index = 0; ; index++) {
     yield Array.from({ length: numDimensions }, (_, dimension) => {
-      philox4x32([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0], [index, dimension, 0, 0x7a4d], words, 0)
+      philox4x32(seedKey(seed), [index, dimension, 0, 0x7a4d], words, 0)
       return words[0] / 2 ** 32
     })
   }

@@ -5,7 +5,7 @@
  * (their table new-joe-kuo-6.21201, first dimensions). All points are shifted by one exclusive or drawn from the seed,
  * which keeps their evenness and leaves the corner of the cube: Matoušek, "On the L2-discrepancy for anchored boxes", 1998.
  */
-import { philox4x32 } from '../core/random.js'
+import { philox4x32, seedKey } from '../core/random.js'
 
 /** For each dimension after the first: degree and inner coefficients of its primitive polynomial, first direction numbers. */
 const table: readonly (readonly [degree: number, coefficients: number, initial: readonly number[]])[] = [
@@ -75,6 +75,6 @@ export function* sobolPoints(numDimensions: number, seed: number | undefined): G
 
 function shift(seed: number, dimension: number): number {
   const words = new Uint32Array(4)
-  philox4x32([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0], [dimension, 0, 0, 0x50b0], words, 0)
+  philox4x32(seedKey(seed), [dimension, 0, 0, 0x50b0], words, 0)
   return words[0]
 }

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import torch
-from gpt import in_one_product
+from gpt import in_torch_form
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -60,26 +60,19 @@ class BERT(nn.Module):
         return functional.linear(guessed, self.token_embedding.weight, self.bias)
 
 
-def from_talweg(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Talweg's weights by this model's names and in its layouts: matrices [out, in], three projections in one."""
-    renamed: dict[str, Tensor] = {}
-    for name, tensor in weights.items():
-        is_matrix = tensor.ndim == 2 and "Embedding" not in name
-        target = (
-            name.removeprefix("bert.")
-            .replace("tokenEmbedding", "token_embedding")
-            .replace("positionEmbedding", "position_embedding")
-            .replace("tokenTypeEmbedding", "token_type_embedding")
-            .replace("embeddingNorm", "embedding_norm")
-            .replace(".mlp.", ".")
-        )
-        renamed[target] = tensor.T if is_matrix else tensor
-    return in_one_product(renamed)
+NAMES = {
+    "bert.": "",
+    "tokenEmbedding": "token_embedding",
+    "positionEmbedding": "position_embedding",
+    "tokenTypeEmbedding": "token_type_embedding",
+    "embeddingNorm": "embedding_norm",
+    ".mlp.": ".",
+}
 
 
 def make(options: dict, weights: dict[str, Tensor]) -> nn.Module:
     model = BERT(options)
-    model.load_state_dict(from_talweg(weights))
+    model.load_state_dict(in_torch_form(weights, NAMES))
     return model
 
 

@@ -66,25 +66,29 @@ def in_one_product(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return joined
 
 
-def from_talweg(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Talweg's weights by this model's names and in its layouts: matrices [out, in], three projections in one."""
+def in_torch_form(weights: dict[str, Tensor], names: dict[str, str]) -> dict[str, Tensor]:
+    """Talweg's weights by other names and in PyTorch's layouts: matrices [out, in], three projections in one."""
     renamed: dict[str, Tensor] = {}
     for name, tensor in weights.items():
         is_matrix = tensor.ndim == 2 and "Embedding" not in name
-        target = (
-            name.replace("tokenEmbedding", "token_embedding")
-            .replace("positionEmbedding", "position_embedding")
-            .replace("finalNorm", "final_norm")
-            .replace(".mlp.", ".")
-        )
-        renamed[target] = tensor.T if is_matrix else tensor
+        for ours, theirs in names.items():
+            name = name.replace(ours, theirs)
+        renamed[name] = tensor.T if is_matrix else tensor
     return in_one_product(renamed)
+
+
+NAMES = {
+    "tokenEmbedding": "token_embedding",
+    "positionEmbedding": "position_embedding",
+    "finalNorm": "final_norm",
+    ".mlp.": ".",
+}
 
 
 def make(options: dict, weights: dict[str, Tensor]) -> nn.Module:
     shape = {name: options[name] for name in ("vocabulary", "context", "layers", "heads", "width")}
     model = GPT(**shape)
-    model.load_state_dict(from_talweg(weights))
+    model.load_state_dict(in_torch_form(weights, NAMES))
     return model
 
 

@@ -7,6 +7,7 @@ import { slurmScript, submitToSlurm } from '../../distribute/index.js'
 import { defaultRunFolder, RunFolder } from '../../train/index.js'
 import { defineCommand } from '../command.js'
 import { defineFlags } from '../flags.js'
+import { ownCommand } from '../ownCommand.js'
 import { shortPath } from '../output.js'
 import { trainArguments } from '../workers.js'
 import { trainFlags } from './train.js'
@@ -62,7 +63,7 @@ export const launch = defineCommand({
       outputFile: path.join(folder, 'slurm.log'),
       graceSeconds: values.grace ?? defaultGraceSeconds,
       // Where there is no run yet, going on with it is beginning it.
-      command: [process.execPath, ...process.execArgv, process.argv[1], 'train', ...args, '--resume'],
+      command: [...ownCommand(), 'train', ...args, '--resume'],
     })
     if (values.dryRun === true) {
       output.result({ script }, () => script)

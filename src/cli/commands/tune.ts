@@ -10,6 +10,7 @@ import { gatherSettings, settingFlags, settingSources } from '../flagGroups.js'
 import { badFlag, defineFlags, spell, type FlagValues } from '../flags.js'
 import { fitOptionsOf, foldFlags, foldsOf, tableFlags } from '../fitFlags.js'
 import { FitView, reportFit } from '../fitReport.js'
+import { ownCommand } from '../ownCommand.js'
 import { loadTraining } from '../trainingFile.js'
 import { formatDuration, formatTable, shortPath, type Output } from '../output.js'
 
@@ -150,7 +151,7 @@ export const tune = defineCommand({
         seed: values.searchSeed ?? 0,
         parallel: values.parallel,
         folder,
-        command: [process.execPath, ...process.execArgv, process.argv[1]],
+        command: ownCommand(),
         stop,
         observer: observerOf(output),
       })

@@ -5,7 +5,7 @@
  * Source of the choices: the training of ResNet on CIFAR-10 in He et al., 2015 (padding, crop, mirror); Szegedy et al., "Going
  * deeper with convolutions", 2014 (crops of any size); Krizhevsky et al., 2012 (colours).
  */
-import { philoxBits } from '../../core/random.js'
+import { philoxBits, seedKey } from '../../core/random.js'
 
 export interface AugmentOptions {
   /** The picture is moved by up to so many pixels each way, as by padding it all round and cutting its size out again. Default 0. */
@@ -73,8 +73,7 @@ export function drawChange(
 ): Change {
   const { shift, flip, crop, seed } = options
   // Three counters of four words a sample, in two streams.
-  const draw = (tag: number, count: number) =>
-    philoxBits([seed >>> 0, (Math.floor(seed / 2 ** 32) ^ tag) >>> 0, 2 * sample, epoch], count)
+  const draw = (tag: number, count: number) => philoxBits([...seedKey(seed, tag), 2 * sample, epoch], count)
   const words = [...draw(streamTag, 8), ...draw(streamTag + 1, 1)]
   const unit = (index: number): number => words[index] / 2 ** 32
   const move = (index: number): number => Math.floor(unit(index) * (2 * shift + 1)) - shift

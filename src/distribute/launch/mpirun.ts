@@ -69,7 +69,7 @@ export function mpirunCall({ numWorkers, hosts, endpoint, command }: MpirunOptio
     ...(isLocal ? [] : ['--map-by', 'node', '--bind-to', 'none', ...passedOn.flatMap((name) => ['-x', name])]),
     ...command,
   ]
-  const threads = isLocal ? Math.max(1, Math.floor(availableParallelism() / numWorkers)) : undefined
+  const threads = isLocal ? (cores ?? 1) : undefined
   return { program, args, env: environment(endpoint, threads) }
 }
 

@@ -6,6 +6,7 @@
 import { connect, type Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { TalwegError } from '../../core/errors.js'
+import { readVersion } from '../version.js'
 import type { World } from '../world.js'
 import { endpointSchema, onLines, parseToWorker, sendMessage, supervisorVariable, type Endpoint } from './messages.js'
 
@@ -42,13 +43,13 @@ export class SupervisorLink {
   static async open(
     env: Readonly<Record<string, string | undefined>>,
     { rank, size }: World,
-    version: string,
   ): Promise<SupervisorLink | undefined> {
     const text = env[supervisorVariable]
     if (text === undefined) return undefined
     const endpoint = endpointSchema.parse(JSON.parse(text))
     const socket = await connectAny(endpoint)
     const { token } = endpoint
+    const version = readVersion()
     sendMessage(socket, { kind: 'hello', token, rank, size, pid: process.pid, host: hostname(), version })
     return new SupervisorLink(socket)
   }

@@ -7,14 +7,16 @@ export interface ProcessIdentity {
   readonly started: string | undefined
 }
 
-interface ProcessStatus {
+export interface ProcessStatus {
+  /** `Z` is dead, and not yet asked for by whoever started it: in a container nobody may ever ask. */
   readonly state: string
   readonly parent: number
+  /** In the kernel's own units, since it was booted. */
   readonly started: string
 }
 
 /** Of a process that is there, where the system has /proc. */
-function statusOf(pid: number): ProcessStatus | undefined {
+export function statusOf(pid: number): ProcessStatus | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // After the command's name, which may have spaces and brackets of its own.

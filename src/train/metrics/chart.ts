@@ -1,5 +1,6 @@
 /** Pictures as SVG, drawn by echarts without a browser. */
 import type { EChartsCoreOption } from 'echarts/core'
+import type { Report } from './report.js'
 
 /** What is loaded of echarts. */
 const parts = ['LineChart', 'ScatterChart', 'ParallelChart'] as const
@@ -30,4 +31,16 @@ export async function drawChart(
 export function spansDecades(values: readonly number[]): boolean {
   const least = Math.min(...values)
   return least > 0 && Math.max(...values) / least >= 50
+}
+
+export type Point = [step: number, value: number]
+
+/** What reports say of something by step: at most about so many points, evenly taken, the last among them. */
+export function pointsOf(reports: readonly Report[], name: string, most: number): Point[] {
+  const points = reports.flatMap((report): Point[] => {
+    const value = report[name]
+    return typeof value === 'number' && Number.isFinite(value) ? [[report.step, value]] : []
+  })
+  const stride = Math.ceil(points.length / most)
+  return points.filter((_, index) => index % stride === 0 || index === points.length - 1)
 }

@@ -1,5 +1,5 @@
 /** What a run reports, and where it is kept. */
-export { drawChart, spansDecades } from './chart.js'
+export { drawChart, pointsOf, spansDecades } from './chart.js'
 export { cutReportsAfter, MetricsLog, metricsName, readReports } from './log.js'
 export { drawLossCurve } from './lossCurve.js'
 export { placeKeys, type Report } from './report.js'

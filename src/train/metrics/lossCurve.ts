@@ -1,13 +1,11 @@
 /** The picture of a run: its loss curves as SVG, drawn by echarts without a browser. */
 import type { EChartsCoreOption } from 'echarts/core'
-import { drawChart, spansDecades } from './chart.js'
+import { drawChart, pointsOf, spansDecades, type Point } from './chart.js'
 import type { Report } from './report.js'
 
 const size = { width: 900, height: 480 } as const
 /** More points than this are more than there are pixels. */
 const maxPoints = 1000
-
-type Point = [step: number, value: number]
 
 /**
  * The loss curves of a run's reports as an SVG.
@@ -19,8 +17,8 @@ export async function drawLossCurve(reports: readonly Report[], title: string): 
 }
 
 function optionsOf(reports: readonly Report[], title: string): EChartsCoreOption {
-  const training = pointsOf(reports, 'loss')
-  const validation = pointsOf(reports, 'validationLoss')
+  const training = pointsOf(reports, 'loss', maxPoints)
+  const validation = pointsOf(reports, 'validationLoss', maxPoints)
   const isLogarithmic = spansDecades([...training, ...validation].map(([, value]) => value))
   const line = (name: string, data: Point[], extra: object): object => ({
     name,
@@ -44,13 +42,4 @@ function optionsOf(reports: readonly Report[], title: string): EChartsCoreOption
     yAxis: { type: isLogarithmic ? 'log' : 'value', name: 'loss', nameLocation: 'middle', nameGap: 45, scale: true },
     series,
   }
-}
-
-function pointsOf(reports: readonly Report[], name: string): Point[] {
-  const points = reports.flatMap((report): Point[] => {
-    const value = report[name]
-    return typeof value === 'number' && Number.isFinite(value) ? [[report.step, value]] : []
-  })
-  const stride = Math.ceil(points.length / maxPoints)
-  return points.filter((_, index) => index % stride === 0 || index === points.length - 1)
 }

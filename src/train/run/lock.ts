@@ -13,6 +13,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { TalwegError } from '../../core/errors.js'
+import { statusOf } from '../../distribute/supervise/processes.js'
 import { isSystemError } from '../../exchange/disk.js'
 
 const lockName = '.lock'
@@ -120,32 +121,17 @@ function isAlive({ pid, started }: Holder): boolean {
   } catch (error) {
     return isSystemError(error, 'EPERM')
   }
-  if (isZombie(pid)) return false
+  if (statusOf(pid)?.state === 'Z') return false
   const now = startTimeOf(pid)
   return now === undefined || started === '' || now === started
-}
-
-/** Dead, and not yet asked for by whoever started it: in a container nobody may ever ask. */
-function isZombie(pid: number): boolean {
-  return fieldsOf(pid)?.[0] === 'Z'
-}
-
-/** What /proc says of a process after its name, which may have spaces and brackets of its own. */
-function fieldsOf(pid: number): readonly string[] | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return undefined
-  }
 }
 
 /** When a process started, in the kernel's own units; undefined where there is no /proc. */
 function startTimeOf(pid: number): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    const fields = fieldsOf(pid)
-    return fields && `${boot} ${fields[19]}`
+    const status = statusOf(pid)
+    return status && `${boot} ${status.started}`
   } catch {
     return undefined
   }

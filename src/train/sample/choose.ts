@@ -5,7 +5,7 @@
  * Sources: Fan et al., "Hierarchical neural story generation", 2018 (top-k); Holtzman et al., "The curious case of
  * neural text degeneration", 2019 (top-p).
  */
-import { philoxBits } from '../../core/random.js'
+import { philoxBits, seedKey } from '../../core/random.js'
 
 export interface SamplingOptions {
   /** 0 takes the likeliest token each time; 1 samples from the model's own distribution. */
@@ -95,6 +95,6 @@ function placeIn(weights: readonly number[], along: number): number | undefined 
 }
 
 function uniform(seed: number, position: number): number {
-  const [high, low] = philoxBits([seed >>> 0, (Math.floor(seed / 2 ** 32) ^ streamTag) >>> 0, position, 0], 2)
+  const [high, low] = philoxBits([...seedKey(seed, streamTag), position, 0], 2)
   return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53
 }

@@ -5,10 +5,9 @@
  */
 import { gradients } from '../../../autodiff/index.js'
 import { compileGraph } from '../../../compile/index.js'
-import { invariant } from '../../../core/errors.js'
 import { tensorData, tensorType, type Shape, type TensorType } from '../../../core/shape.js'
 import type { Engine, EngineBuffer, Executable } from '../../../engine/engine.js'
-import { trace, type AnyTensor, type NamedType, type Tensor } from '../../../graph/index.js'
+import type { AnyTensor, Graph, NamedType, Tensor } from '../../../graph/index.js'
 import {
   add,
   argmax,
@@ -36,6 +35,7 @@ import {
   transpose,
   where,
 } from '../../../ops/index.js'
+import { get, traceNamed, type Tensors } from '../../namedTrace.js'
 import type { FitModel } from '../model.js'
 import type { ResidentRows } from '../rows.js'
 import { stepCandidates, type Progress } from './progress.js'
@@ -87,9 +87,7 @@ export async function descendTogether(
     { name: 'done', type: flag },
   ]
   const inputs = [...parameters, ...fixed, ...rowTypesOf(candidates)]
-  const graph = trace('crossValidation', inputs, (...tensors) =>
-    traceStep(candidates, new Map(inputs.map(({ name }, index) => [name, tensors[index]])), limits.tolerance),
-  )
+  const graph = traceNamed('crossValidation', inputs, (tensors) => traceStep(candidates, tensors, limits.tolerance))
   const moved = new Set([...parameters.map(({ name }) => name), 'done'])
   const executable = await load(engine, graph, inputs, moved, ['loss', 'isDone'], state)
   const progress = await stepCandidates(executable, count, limits)
@@ -97,25 +95,24 @@ export async function descendTogether(
   return { progress, weights: new Map(parameters.flatMap(({ name }) => { const buffer = state.get(name); return buffer === undefined ? [] : [[name, buffer] as const] })) } // prettier-ignore
 }
 
-function traceStep(
-  candidates: Candidates,
-  tensors: ReadonlyMap<string, AnyTensor>,
-  tolerance: number,
-): Record<string, AnyTensor> {
-  const get = getFrom(tensors)
+function traceStep(candidates: Candidates, tensors: Tensors, tolerance: number): Record<string, AnyTensor> {
   const { model, folds } = candidates
   const count = numCandidates(candidates)
-  const parameters = parameterTypes(candidates).map(({ name }) => get(name))
+  const parameters = parameterTypes(candidates).map(({ name }) => get(tensors, name))
   const sums = candidates.rows.blockSizes.map((_, block) => {
-    const losses = lossesOf(candidates, get(`features.${block}`), get(`targets.${block}`), parameters)
-    const weight = membership(candidates, get(`folds.${block}`), (split, fold) => folds.splits[split].trains[fold])
+    const losses = lossesOf(candidates, get(tensors, `features.${block}`), get(tensors, `targets.${block}`), parameters)
+    const weight = membership(
+      candidates,
+      get(tensors, `folds.${block}`),
+      (split, fold) => folds.splits[split].trains[fold],
+    )
     return sum(multiply(losses, acrossRates(candidates, weight)) as AnyTensor, 0) as AnyTensor
   })
-  const loss = divide(total(sums), get('counts')) as AnyTensor
+  const loss = divide(total(sums), get(tensors, 'counts')) as AnyTensor
   const slopes = gradients(sum(loss), parameters)
   const squares = total(slopes.map((slope) => squaresByCandidate(slope, count, model.numOutputs)))
-  const rates = get('rates')
-  const { isDone, move } = stopWhenFlat(squares, rates, get('done'), tolerance)
+  const rates = get(tensors, 'rates')
+  const { isDone, move } = stopWhenFlat(squares, rates, get(tensors, 'done'), tolerance)
   const perColumn = (values: AnyTensor): AnyTensor => eachOutput(values, count, model.numOutputs)
   const next = parameterTypes(candidates).map(({ name }, index): [string, AnyTensor] => [
     `new ${name}`,
@@ -148,12 +145,11 @@ export async function scoreTogether(
 ): Promise<{ losses: number[]; correct: number[] | undefined }> {
   const { engine, rows, folds, rates, model } = candidates
   const inputs = [...parameterTypes(candidates), ...rowTypesOf(candidates)]
-  const graph = trace('crossValidationScores', inputs, (...tensors) => {
-    const get = getFrom(new Map(inputs.map(({ name }, index) => [name, tensors[index]])))
-    const parameters = parameterTypes(candidates).map(({ name }) => get(name))
+  const graph = traceNamed('crossValidationScores', inputs, (tensors) => {
+    const parameters = parameterTypes(candidates).map(({ name }) => get(tensors, name))
     const parts = rows.blockSizes.map((_, block) => {
-      const [features, targets] = [get(`features.${block}`), get(`targets.${block}`)]
-      const held = transpose(membership(candidates, get(`folds.${block}`), (split, fold) => folds.splits[split].heldOut === fold)) // prettier-ignore
+      const [features, targets] = [get(tensors, `features.${block}`), get(tensors, `targets.${block}`)]
+      const held = transpose(membership(candidates, get(tensors, `folds.${block}`), (split, fold) => folds.splits[split].heldOut === fold)) // prettier-ignore
       const right = model.kind === 'linear' ? undefined : correctOf(candidates, features, targets, parameters)
       return {
         losses: matmul(held as AnyTensor, lossesOf(candidates, features, targets, parameters)) as AnyTensor,
@@ -240,10 +236,11 @@ function membership(
 }
 
 /** [rows, splits] as [rows, candidates]. */
-function acrossRates({ folds, rates }: Candidates, values: AnyTensor): AnyTensor {
+function acrossRates(candidates: Candidates, values: AnyTensor): AnyTensor {
+  const { folds, rates } = candidates
   const [numRows] = values.shape
   const spread = broadcastTo(expandDim(values, -1) as AnyTensor, [numRows, folds.splits.length, rates.length])
-  return reshape(spread, [numRows, folds.splits.length * rates.length]) as AnyTensor
+  return reshape(spread, [numRows, numCandidates(candidates)]) as AnyTensor
 }
 
 /** [candidates] as [candidates · outputs]. */
@@ -274,7 +271,7 @@ export function rowTypesOf({ rows }: Candidates): NamedType[] {
 
 export function load(
   engine: Engine,
-  graph: ReturnType<typeof trace>,
+  graph: Graph,
   inputs: readonly NamedType[],
   moved: ReadonlySet<string>,
   outputs: readonly string[],
@@ -282,14 +279,6 @@ export function load(
 ): Promise<Executable> {
   const updates = Object.fromEntries(inputs.map(({ name }) => [name, moved.has(name) ? `new ${name}` : undefined]))
   return engine.load(compileGraph(graph, engine, { state: updates, outputs: [...outputs] }).program, state)
-}
-
-export function getFrom(tensors: ReadonlyMap<string, AnyTensor>): (name: string) => AnyTensor {
-  return (name) => {
-    const tensor = tensors.get(name)
-    invariant(tensor !== undefined, `the graph has ${name}`)
-    return tensor
-  }
 }
 
 export function total(terms: readonly AnyTensor[]): AnyTensor {

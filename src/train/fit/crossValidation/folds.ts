@@ -4,7 +4,7 @@
  */
 import { readText } from '../../../exchange/disk.js'
 import { TalwegError } from '../../../core/errors.js'
-import { Permutation, type TableSource } from '../../../data/index.js'
+import { allocateBatch, Permutation, type TableSource } from '../../../data/index.js'
 
 export interface Folds {
   readonly numFolds: number
@@ -83,12 +83,7 @@ function targetsOf(source: TableSource): ArrayLike<number> {
 export function allTargets(source: TableSource): ArrayLike<number> {
   const { numSamples, element } = source
   const rows = Float64Array.from({ length: numSamples }, (_, row) => row)
-  const batch = Object.fromEntries(
-    Object.entries(element).map(([name, { dtype, shape }]) => {
-      const size = numSamples * shape.reduce((product, dim) => product * dim, 1)
-      return [name, { dtype, shape: [numSamples, ...shape], data: dtype === 'i32' ? new Int32Array(size) : new Float32Array(size) }] // prettier-ignore
-    }),
-  )
+  const batch = allocateBatch(element, numSamples)
   source.gatherSync(rows, batch)
   return batch.targets.data
 }

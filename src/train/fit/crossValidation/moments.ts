@@ -6,11 +6,11 @@
  */
 import { tensorData, tensorType } from '../../../core/shape.js'
 import type { EngineBuffer } from '../../../engine/engine.js'
-import { trace, type AnyTensor } from '../../../graph/index.js'
+import type { AnyTensor, Tensor } from '../../../graph/index.js'
 import { add, broadcastTo, concatenate, matmul, multiply, ones, reshape, square, subtract, sum, transpose, oneHot, sliceDim } from '../../../ops/index.js' // prettier-ignore
 import type { Shape } from '../../../core/shape.js'
-import type { Tensor } from '../../../graph/index.js'
-import { foldBuffers, getFrom, load, rowTypesOf, stopWhenFlat, total, type Candidates, type CandidateWeights } from './candidates.js' // prettier-ignore
+import { get, traceNamed } from '../../namedTrace.js'
+import { foldBuffers, load, numCandidates, rowTypesOf, stopWhenFlat, total, type Candidates, type CandidateWeights } from './candidates.js' // prettier-ignore
 import { stepCandidates, type Progress } from './progress.js'
 
 /** A fold's sums over its rows, [columns, columns], [columns], []; the intercept's column of ones is the last. */
@@ -51,20 +51,19 @@ export async function descendByMoments(
   const state = new Map<string, EngineBuffer>(
     inputs.map(({ name, type }) => [name, engine.allocate(type, tensorData(type.dtype, type.shape, given[name]))]),
   )
-  const graph = trace('momentsDescent', inputs, (...tensors) => {
-    const get = getFrom(new Map(inputs.map(({ name }, index) => [name, tensors[index]])))
-    const weights = get('weights')
-    const pull = matmul(get('squares'), weights) as AnyTensor
-    const slopes = subtract(pull, get('products')) as AnyTensor
+  const graph = traceNamed('momentsDescent', inputs, (tensors) => {
+    const weights = get(tensors, 'weights')
+    const pull = matmul(get(tensors, 'squares'), weights) as AnyTensor
+    const slopes = subtract(pull, get(tensors, 'products')) as AnyTensor
     // ½ (wᵀGw - 2wᵀc + yᵀy)
-    const crossed = multiply(weights, subtract(slopes, get('products')) as AnyTensor) as AnyTensor
+    const crossed = multiply(weights, subtract(slopes, get(tensors, 'products')) as AnyTensor) as AnyTensor
     const loss = multiply(
-      add(sum(crossed, 1, { keepDims: true }) as AnyTensor, get('target')) as AnyTensor,
+      add(sum(crossed, 1, { keepDims: true }) as AnyTensor, get(tensors, 'target')) as AnyTensor,
       0.5,
     ) as AnyTensor
-    const spread = broadcastTo(get('rates'), [numSplits, 1, numRates]) as AnyTensor
-    const { isDone, move } = stopWhenFlat(sum(square(slopes), 1, { keepDims: true }) as AnyTensor, spread, get('done'), limits.tolerance) // prettier-ignore
-    const next = move(weights, multiply(slopes, get('rates')) as AnyTensor, (flags) => flags)
+    const spread = broadcastTo(get(tensors, 'rates'), [numSplits, 1, numRates]) as AnyTensor
+    const { isDone, move } = stopWhenFlat(sum(square(slopes), 1, { keepDims: true }) as AnyTensor, spread, get(tensors, 'done'), limits.tolerance) // prettier-ignore
+    const next = move(weights, multiply(slopes, get(tensors, 'rates')) as AnyTensor, (flags) => flags)
     return { 'new weights': next, 'new done': isDone, loss, isDone }
   })
   const executable = await load(engine, graph, inputs, new Set(['weights', 'done']), ['loss', 'isDone'], state)
@@ -78,14 +77,16 @@ export async function descendByMoments(
 async function momentsOfFolds(candidates: Candidates): Promise<Moments[]> {
   const { engine, rows, folds, model } = candidates
   const inputs = rowTypesOf(candidates)
-  const size = numColumns(model)
-  const graph = trace('moments', inputs, (...tensors) => {
-    const get = getFrom(new Map(inputs.map(({ name }, index) => [name, tensors[index]])))
+  const graph = traceNamed('moments', inputs, (tensors) => {
     const parts = rows.blockSizes.map((numRows, block) => {
-      const features = get(`features.${block}`)
+      const features = get(tensors, `features.${block}`)
       const columns = model.hasIntercept ? (concatenate([features, ones([numRows, 1], model.dtype) as AnyTensor], 1) as AnyTensor) : features // prettier-ignore
-      const targets = reshape(get(`targets.${block}`), [numRows, 1]) as AnyTensor
-      const ofFold = oneHot(get(`folds.${block}`) as Tensor<Shape, 'i32'>, folds.numFolds, model.dtype) as AnyTensor
+      const targets = reshape(get(tensors, `targets.${block}`), [numRows, 1]) as AnyTensor
+      const ofFold = oneHot(
+        get(tensors, `folds.${block}`) as Tensor<Shape, 'i32'>,
+        folds.numFolds,
+        model.dtype,
+      ) as AnyTensor
       return Array.from({ length: folds.numFolds }, (_, fold) => {
         const mine = sliceDim(ofFold, 1, fold, fold + 1)
         const own = transpose(multiply(columns, mine) as AnyTensor) as AnyTensor
@@ -103,11 +104,11 @@ async function momentsOfFolds(candidates: Candidates): Promise<Moments[]> {
   const executable = await load(engine, graph, inputs, new Set(), outputs, state)
   const found = await executable.run({})
   executable.release?.()
-  return folds.splits.length === 0 ? [] : Array.from({ length: folds.numFolds }, (_, fold) => ({
-    squares: Float64Array.from(found[`squares.${fold}`].data as ArrayLike<number>).subarray(0, size * size),
-    products: Float64Array.from(found[`products.${fold}`].data as ArrayLike<number>),
+  return Array.from({ length: folds.numFolds }, (_, fold) => ({
+    squares: Float64Array.from(found[`squares.${fold}`].data),
+    products: Float64Array.from(found[`products.${fold}`].data),
     target: found[`target.${fold}`].data[0],
-  })) // prettier-ignore
+  }))
 }
 
 /** Means over each split's training rows. */
@@ -130,9 +131,10 @@ function momentsOfSplits({ folds }: Candidates, ofFolds: readonly Moments[]): Re
 }
 
 /** From [splits, columns, rates] to a column a candidate. */
-function asColumns({ engine, folds, rates, model }: Candidates, found: ArrayLike<number>): CandidateWeights {
+function asColumns(candidates: Candidates, found: ArrayLike<number>): CandidateWeights {
+  const { engine, folds, rates, model } = candidates
   const { numFeatures, hasIntercept, dtype } = model
-  const [size, count] = [numColumns(model), folds.splits.length * rates.length]
+  const [size, count] = [numColumns(model), numCandidates(candidates)]
   const weights = tensorData(dtype, [numFeatures, count])
   const intercept = tensorData(dtype, [count])
   for (let split = 0; split < folds.splits.length; split++) {
